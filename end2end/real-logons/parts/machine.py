@@ -12,7 +12,7 @@ from parts.network import ADDRESSES
 from parts.programs import Program
 
 NAME = "desk-014"
-USERS = ("alice", "bob", "carol", "dave", "erin")
+USERS = ("alice", "bob", "carol", "dave", "erin", "frank")
 PASSWORD = "correct horse battery staple"  # of people who exist for a minute
 RESCUE_GROUP = "userlock-rescue"
 RESCUED = "erin"

@@ -26,7 +26,7 @@ def run(checks: Checks, machine: Machine, _network: Network, _work: Path, _progr
     machine.start_sshd()
     desk = Desk(machine.logs)
     delays = Delays(STAGE)
-    _reachable(checks)
+    reachable(checks)
 
     alice = desk.log_on("alice")
     checks.check("alice is let in", alice.admitted, alice.message, f"{alice.seconds * 1000:.0f} ms")
@@ -60,7 +60,7 @@ def run(checks: Checks, machine: Machine, _network: Network, _work: Path, _progr
     checks.check("a stub costs next to nothing", cost < 0.05, cost, f"median {cost * 1000:.1f} ms")
 
 
-def _reachable(checks: Checks) -> None:
+def reachable(checks: Checks) -> None:
     import socket
 
     def banner() -> bytes:
