@@ -1,1 +1,12 @@
-//! The rules of UserLock.
+//! The rules of UserLock: records, the fold, decisions, settings, synchronization.
+//!
+//! Nothing here does I/O, asks a clock or draws a random number: what is needed comes in as an argument, and what is
+//! to be done goes out as a value. So a simulator can drive it, and any order of arguments can be tested.
+
+pub mod account;
+pub mod agent_api;
+pub mod api;
+pub mod event;
+pub mod id;
+pub mod record;
+pub mod settings;

@@ -1,0 +1,61 @@
+//! The settings of one server alone. No synchronization ever touches them.
+
+use serde::{Deserialize, Serialize};
+
+use super::FieldError;
+
+/// Everything that belongs to this server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct OwnSettings {
+    /// From 1; grows by one at each change.
+    pub revision: u64,
+    /// Section `synchronization`; present on a Backup.
+    pub synchronization: Option<Synchronization>,
+}
+
+/// Where the Primary is, and how it is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrimaryAddress {
+    /// `https://NAME:PORT`; `http://` on a loopback address only.
+    pub url: String,
+    /// The SHA-256 fingerprint of its certificate in hex; empty for plain HTTP.
+    pub fingerprint: String,
+}
+
+/// Section `synchronization` of a Backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Synchronization {
+    /// The Primary.
+    pub primary: PrimaryAddress,
+    /// Whether Events synchronization runs by schedule.
+    pub enabled: bool,
+    /// Seconds between two scheduled runs: 1 to 86,400.
+    pub interval_seconds: u32,
+    /// Whether this Backup also tails the Primary between two runs.
+    pub continuous: bool,
+    /// The account that this Backup joined with.
+    pub service_account: String,
+}
+
+impl Synchronization {
+    /// The defaults for a Backup of this Primary.
+    #[must_use]
+    pub fn of(primary: PrimaryAddress, service_account: String) -> Self {
+        Self { primary, enabled: true, interval_seconds: 60, continuous: true, service_account }
+    }
+
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// The first [`FieldError`].
+    pub fn check(&self) -> Result<(), FieldError> {
+        if !(1..=86_400).contains(&self.interval_seconds) {
+            return Err(FieldError::new("interval_seconds", "must be from 1 to 86400 (24 hours)"));
+        }
+        let url = &self.primary.url;
+        if url.len() > 512 || !(url.starts_with("https://") || url.starts_with("http://")) {
+            return Err(FieldError::new("primary_url", "must be an address such as https://server.example:8443"));
+        }
+        Ok(())
+    }
+}
