@@ -61,12 +61,12 @@ class Ledger:
         return found
 
 
-def identity(event: dict[str, Any]) -> tuple[object, object]:
-    return event["origin"], event["seq"]
+def identity(event: dict[str, Any]) -> str:
+    return str(event["id"])
 
 
-def session_of(event: dict[str, Any]) -> object:
-    return event["session"]
+def session_of(event: dict[str, Any]) -> tuple[object, object]:
+    return event["payload"]["boot"], event["payload"]["logon"]
 
 
 def _compare(server: Server, what: str, made: Counter[str], told: list[str]) -> list[str]:

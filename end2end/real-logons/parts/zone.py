@@ -48,13 +48,13 @@ class Server:
 
     def open_sessions(self) -> list[dict[str, Any]]:
         """What is not closed, on the machine of the test."""
-        return [s for s in self.api.pages("/api/v1/sessions") if s["state"] != "closed" and s["machine"] == NAME]
+        return self.api.pages("/api/v1/sessions", machine=NAME)
 
     def users(self) -> list[str]:
         return sorted(session["user"] for session in self.open_sessions())
 
     def events(self, *kinds: str) -> list[dict[str, Any]]:
-        """What the machine reported and what was decided about it, oldest first."""
+        """What the machine reported, oldest first."""
         found = self.api.pages("/api/v1/events")
         return [event for event in reversed(found) if event["machine"] == NAME and event["kind"] in kinds]
 
@@ -101,6 +101,10 @@ class Zone:
         run_once("agent-enrol", "desk", command, self.machine.logs)
         self.agent.start()
 
+    def agent_status(self) -> dict[str, Any]:
+        """What `userlock-agent status` tells."""
+        return json.loads(run_once("agent-status", "desk", [self.agent_program, "status", "--json", "--socket", SOCKET], self.machine.logs))
+
     def _secret(self, name: str, content: str) -> Path:
         path = self.work / name
         path.touch(mode=0o600)
@@ -116,9 +120,6 @@ class Zone:
             "sessions": [sorted(str(s["key"]) for s in server.open_sessions()) for server in self.servers],
             **{name: [state[name] for state in states] for name in names},
         }
-
-    def agreed(self) -> bool:
-        return all(one == other for one, other in self.certificate().values())
 
 
 def _ready(server: Server) -> None:
