@@ -237,16 +237,16 @@ pub struct Who {
     /// The user's name as it was typed.
     pub user: String,
     /// The name for people, where the machine knows one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub display_name: Option<String>,
     /// The type of session.
     #[serde(rename = "type")]
     pub session_type: SessionType,
     /// The name of the machine that the user sits at, where it is another one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub client_name: Option<String>,
     /// Its address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub client_address: Option<String>,
 }
 

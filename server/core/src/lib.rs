@@ -6,7 +6,11 @@
 pub mod account;
 pub mod agent_api;
 pub mod api;
+mod as_json;
+pub mod decision;
 pub mod event;
+pub mod fold;
+pub mod held;
 pub mod id;
 pub mod record;
 pub mod settings;

@@ -217,12 +217,11 @@ impl Run {
     pub fn check(&self) -> Result<(), RunError> {
         let first = self.entries.first().ok_or(RunError::Empty)?;
         let (origin, rank) = (first.record.origin, first.record.rank);
-        let mut expected = first.record.seq;
         let mut chain = self.before;
-        if expected == 1 && !chain.is_nil() {
+        if first.record.seq == 1 && !chain.is_nil() {
             return Err(RunError::BrokenChain(1));
         }
-        for Entry { record, rejected, .. } in &self.entries {
+        for (expected, Entry { record, rejected, .. }) in (first.record.seq..).zip(&self.entries) {
             if record.seq == 0 || record.seq > MAX_SAFE_INTEGER || record.rank > MAX_SAFE_INTEGER {
                 return Err(RunError::BadNumber(record.seq));
             }
@@ -233,7 +232,6 @@ impl Run {
                 return Err(RunError::BrokenChain(record.seq));
             }
             chain = record.chain;
-            expected += 1;
         }
         Ok(())
     }
