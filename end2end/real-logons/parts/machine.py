@@ -12,7 +12,7 @@ from parts.network import ADDRESSES
 from parts.programs import Program
 
 NAME = "desk-014"
-USERS = ("alice", "bob", "carol", "dave", "erin", "frank")
+USERS = ("alice", "bob", "carol", "dave", "erin", "frank", "grace")
 PASSWORD = "correct horse battery staple"  # of people who exist for a minute
 RESCUE_GROUP = "userlock-rescue"
 RESCUED = "erin"

@@ -68,6 +68,7 @@ class Delay:
 
     user: str
     phase: str
+    process: int
     seconds: float
 
 
@@ -89,7 +90,7 @@ class Delays:
             times[mark] = float(when)
             if mark == "c" and {"a", "b"} <= times.keys():
                 stamp = times["b"] - times["a"]
-                found.append(Delay(user, phase, max(0.0, times["c"] - times["b"] - stamp)))
+                found.append(Delay(user, phase, int(process), max(0.0, times["c"] - times["b"] - stamp)))
                 del self.open[(process, phase)]
         self.seen = len(lines)
         self.all += found

@@ -13,6 +13,7 @@ from parts.zone import Server, Zone
 KILLED = 1.0  # within how many seconds the hook answers when the Primary was killed
 STOPPED = 2.0  # the same when it hangs
 AT_ONCE = 0.25  # below the 300 ms after which the second server is asked: nobody waited for a dead one
+GONE = 30.0  # until an agent has seen that a process is gone
 HEALED = 30.0  # until both servers are equal again
 LIVE = 3.0  # until an event is on both
 BACK = 90.0  # until an agent has returned: three good probes, 10 s apart, with jitter
@@ -83,7 +84,7 @@ def run(checks: Checks, machine: Machine, _network: Network, work: Path, program
     test = Test(checks, machine, work, programs)
     checks.say("Set up: a Primary, a Backup, an agent, a stock sshd")
     test.start()
-    for step in (logon_and_logoff, limit, killed, stopped, agent_killed, both_dead, offline_deny):
+    for step in (logon_and_logoff, killed_session, limit, killed, stopped, agent_killed, both_dead, offline_deny):
         checks.say(step.__doc__ or step.__name__)
         step(test)
     checks.say("The end")
@@ -120,6 +121,14 @@ def logon_and_logoff(test: Test) -> None:
     test.everywhere("the end of alice's session closes it")
     ledger.log_off(bob)
     test.everywhere("the end of bob's too")
+
+
+def killed_session(test: Test) -> None:
+    """The process of a session is killed: the session has ended, though PAM was never told"""
+    grace = test.asked("grace", True, AT_ONCE, "grace logs on")
+    test.everywhere("she has an open session")
+    test.ledger.kill(grace)
+    test.everywhere("the death of its process closes it", GONE)
 
 
 def limit(test: Test) -> None:
