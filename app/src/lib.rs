@@ -1,1 +1,24 @@
-//! The dashboard.
+//! The dashboard: server-rendered, then hydrated, and whole without JavaScript.
+//!
+//! `present` knows how things are written, `components` how they look, `pages` what is on a page; `api` are the
+//! server functions, and `ports` what they need of a server.
+
+#[cfg(feature = "ssr")]
+pub mod shell;
+
+pub mod routes;
+
+pub mod api;
+#[cfg(feature = "ssr")]
+pub mod ports;
+pub mod present;
+
+pub use routes::App;
+
+/// Takes over the page that the server has rendered.
+#[cfg(feature = "hydrate")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() {
+    console_error_panic_hook::set_once();
+    leptos::mount::hydrate_body(App);
+}

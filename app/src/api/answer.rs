@@ -1,0 +1,170 @@
+//! Around each call of a port: who asks, what the answer's status is, and where a plain form goes afterwards.
+
+use std::future::Future;
+
+use axum::http::{
+    HeaderValue, StatusCode,
+    header::{ACCEPT, COOKIE, LOCATION, REFERER, SET_COOKIE},
+    request::Parts,
+};
+use leptos::prelude::use_context;
+use leptos_axum::ResponseOptions;
+use userlock_core::api::Problem;
+
+use super::{Caller, Flash, Refused, Right, refused, right_of};
+use crate::{ports::SharedPorts, present::query};
+
+/// The cookie that carries what a form did to the page that shows it.
+pub const FLASH_COOKIE: &str = "userlock_flash";
+/// The longest text that it carries, in bytes.
+const MAX_FLASH_BYTES: usize = 2000;
+
+/// The ports and the caller, when the caller has the right.
+pub(super) fn admit(right: Right) -> Result<(SharedPorts, Caller), Refused> {
+    let admitted = (|| {
+        let caller = use_context::<Caller>().ok_or_else(Refused::sign_in)?;
+        if !caller.may(right) {
+            return Err(Refused::forbidden());
+        }
+        let ports = use_context::<SharedPorts>().ok_or_else(|| {
+            Refused(refused::problem(503, "starting", "The server is not ready", "Try again in a moment."))
+        })?;
+        Ok((ports, caller))
+    })();
+    admitted.inspect_err(set_status)
+}
+
+/// Makes a call that only reads.
+pub(super) async fn read<T, F>(call: impl FnOnce(SharedPorts) -> F) -> Result<T, Refused>
+where
+    F: Future<Output = Result<T, Problem>> + Send,
+{
+    let (ports, _) = admit(Right::Read)?;
+    call(ports).await.map_err(refuse)
+}
+
+/// Makes a call that changes or starts something. A plain form is sent back to its page, or to what `told` names.
+pub(super) async fn act<T, F>(
+    right: Right,
+    call: impl FnOnce(SharedPorts, Caller) -> F,
+    told: impl FnOnce(&T) -> Told,
+) -> Result<T, Refused>
+where
+    F: Future<Output = Result<T, Problem>> + Send,
+{
+    let outcome = match admit(right) {
+        Ok((ports, caller)) => call(ports, caller).await.map_err(Refused),
+        Err(refused) => Err(refused),
+    };
+    match &outcome {
+        Ok(value) if accepts_html() => {
+            let told = told(value);
+            send_back(told.to.as_deref(), Some(&Flash { ok: true, text: told.text, field: None }));
+        }
+        Ok(_) => {}
+        Err(refused) => set_status(refused),
+    }
+    outcome
+}
+
+/// What to tell of a call that did what it should.
+pub(super) struct Told {
+    /// In words.
+    pub text: String,
+    /// The page to go to; the one that it came from when absent.
+    pub to: Option<String>,
+}
+
+impl Told {
+    /// Goes back to the page that the form is on.
+    pub fn here(text: impl Into<String>) -> Self {
+        Self { text: text.into(), to: None }
+    }
+
+    /// Goes to another page.
+    pub fn at(to: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { text: text.into(), to: Some(to.into()) }
+    }
+}
+
+fn refuse(problem: Problem) -> Refused {
+    let refused = Refused(problem);
+    set_status(&refused);
+    refused
+}
+
+/// Arguments that could not be read: says so only to somebody who may call the function at all.
+pub(super) fn unreadable(refused: Refused) -> Refused {
+    let Some(right) = use_context::<Parts>().and_then(|parts| right_of(parts.uri.path())) else { return refused };
+    match admit(right) {
+        Err(first) => first,
+        Ok(_) => {
+            set_status(&refused);
+            refused
+        }
+    }
+}
+
+/// Gives the answer the problem's status, or sends a plain form back with the problem.
+fn set_status(refused: &Refused) {
+    let Some(response) = use_context::<ResponseOptions>() else { return };
+    // While a page is rendered its own status stands, whatever one of its parts could not read.
+    if !is_server_function() {
+        return;
+    }
+    if accepts_html() {
+        if refused.needs_sign_in() {
+            send_back(Some("/sign-in"), None);
+        } else {
+            let text = format!("{}. {}", refused.0.title, refused.0.detail);
+            send_back(None, Some(&Flash { ok: false, text, field: refused.0.field.clone() }));
+        }
+    } else {
+        response.set_status(StatusCode::from_u16(refused.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+    }
+}
+
+fn is_server_function() -> bool {
+    use_context::<Parts>().is_some_and(|parts| parts.uri.path().starts_with("/fn/"))
+}
+
+fn accepts_html() -> bool {
+    is_server_function()
+        && use_context::<Parts>()
+            .is_some_and(|p| p.headers.get(ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("text/html")))
+}
+
+/// 303 to a page of this dashboard. Of the `Referer` only path and query count, so that no other site is ever a target.
+fn send_back(to: Option<&str>, flash: Option<&Flash>) {
+    let (Some(parts), Some(response)) = (use_context::<Parts>(), use_context::<ResponseOptions>()) else { return };
+    let referer = parts.headers.get(REFERER).and_then(|v| v.to_str().ok());
+    let target = to.or_else(|| referer.and_then(query::path_of)).unwrap_or("/");
+    if let Ok(value) = HeaderValue::from_str(target) {
+        response.set_status(StatusCode::SEE_OTHER);
+        response.insert_header(LOCATION, value);
+    }
+    let Some(mut flash) = flash.cloned() else { return };
+    flash.text = query::shorten(&flash.text, MAX_FLASH_BYTES).to_owned();
+    let Ok(json) = serde_json::to_string(&flash) else { return };
+    let cookie = format!("{FLASH_COOKIE}={}; Path=/; Max-Age=60; HttpOnly; SameSite=Strict", query::encode(&json));
+    if let Ok(value) = HeaderValue::from_str(&cookie) {
+        response.append_header(SET_COOKIE, value);
+    }
+}
+
+/// What the form before this page did, once: the cookie is forgotten with it.
+#[must_use]
+pub fn take_flash() -> Option<Flash> {
+    let parts = use_context::<Parts>()?;
+    let cookies = parts.headers.get_all(COOKIE).iter().filter_map(|v| v.to_str().ok());
+    let value = cookies
+        .flat_map(|line| line.split(';'))
+        .find_map(|pair| pair.trim().strip_prefix(FLASH_COOKIE)?.strip_prefix('=').map(str::to_owned))?;
+    if let Some(response) = use_context::<ResponseOptions>() {
+        let gone = format!("{FLASH_COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict");
+        if let Ok(gone) = HeaderValue::from_str(&gone) {
+            response.append_header(SET_COOKIE, gone);
+        }
+    }
+    serde_json::from_str(&query::decode(&value)).ok()
+}

@@ -1,0 +1,35 @@
+//! What every page shows: who is signed in, and the pair.
+
+use leptos::{server, server_fn::codec::GetUrl};
+use serde::{Deserialize, Serialize};
+use userlock_core::api::Overview;
+
+use super::{Caller, Refused};
+
+/// What every page shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Frame {
+    /// Who is signed in.
+    pub caller: Caller,
+    /// The pair. The live stream brings newer ones.
+    pub overview: Overview,
+}
+
+/// What a form did, told by the page after it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flash {
+    /// Whether it did what it should.
+    pub ok: bool,
+    /// In words.
+    pub text: String,
+    /// The field that is wrong.
+    pub field: Option<String>,
+}
+
+/// What every page shows.
+#[server(name = GetFrame, prefix = "/fn", endpoint = "frame", input = GetUrl)]
+pub async fn frame() -> Result<Frame, Refused> {
+    let caller = super::answer::admit(super::Right::Read)?.1;
+    let overview = super::answer::read(|ports| async move { ports.overview().await }).await?;
+    Ok(Frame { caller, overview })
+}

@@ -1,0 +1,138 @@
+//! What the pages need of a server. The service implements [`Ports`]; nothing else of it is known here.
+//!
+//! # What the service does around it
+//!
+//! - **Context.** For every page (`leptos_axum`'s `leptos_routes_with_context`) and every server function
+//!   (`leptos_axum::handle_server_fns_with_context`, mounted at `/fn/{*name}` for GET and POST) it provides, as Leptos
+//!   contexts, [`SharedPorts`] and, for a request whose cookie or token is good, a [`Caller`](crate::api::Caller).
+//!   Without a `Caller` a page goes to `/sign-in?next=…` and a server function answers 401 by itself.
+//! - **Rights.** [`SERVER_FUNCTIONS`](crate::api::SERVER_FUNCTIONS) names each server function with its method and the
+//!   right that it needs. The functions check it before they call a port; the service's table can be tested against it.
+//! - **Origin.** The service checks the origin of every POST, forms included.
+//! - **Nonce.** `leptos_axum` draws one for each response (the `nonce` feature of `leptos` comes with it). The shell
+//!   marks its scripts with it and sends the `Content-Security-Policy` header itself, so the service must add none to
+//!   a page; for other answers [`shell::content_security_policy`](crate::shell::content_security_policy) gives the
+//!   same policy without a nonce.
+//! - **Forms without JavaScript** go to the same server functions with `Accept: text/html` and are answered with 303
+//!   to the page that they came from (`Referer`, so the policy for it must be `same-origin`, not `no-referrer`). What
+//!   happened travels in a cookie `userlock_flash` that lives until that page is shown.
+//! - **Plain routes of the service**: `POST /sign-in` (form: `user`, `password`, `next`; on failure 303 to
+//!   `/sign-in?error=CODE&next=…` where CODE is `invalid`, `locked` or `unavailable`), `POST /sign-out` (303 to
+//!   `/sign-in`), `GET /live` (events named `overview` whose data is the JSON of [`Overview`], at most one a second
+//!   when something changed, at least one each 5 s; 401 without a sign-in), `/style.css`, `/pkg/userlock.js`,
+//!   `/pkg/userlock_bg.wasm` and what is in `public/` (`/favicon.svg`, `/fonts/…`).
+//! - **Pages.** `leptos_axum::generate_route_list(App)`; the fallback for an unknown path is the same shell, which
+//!   shows "no such page" with status 404.
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use userlock_core::{
+    api::{
+        ActionRequest, ActionResponse, GeneralFields, LogEvent, LogQuery, Overview, Page, Problem,
+        ProtectedAccountView, RunStarted, RunView, Section, SessionQuery, SessionView, SynchronizationSection,
+        SynchronizationView, TestReport,
+    },
+    event::SessionKey,
+    id::RunId,
+    settings::ProtectedAccountInput,
+};
+
+use crate::api::{Caller, RuleId};
+
+/// An answer that comes later.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send + 'a>>;
+
+/// The ports as the service provides them in the context.
+pub type SharedPorts = Arc<dyn Ports>;
+
+/// What the pages need of a server. Every method is called only for a caller who has the right that it needs; the
+/// caller is told so that what is done is kept with who did it. Each answers with a [`Problem`] as the HTTP interface
+/// would: the same status, code and field.
+pub trait Ports: Send + Sync {
+    /// The picture of the pair and all that is shown on every page.
+    fn overview(&self) -> Answer<'_, Overview>;
+
+    /// One page of the list of sessions.
+    fn sessions(&self, query: SessionQuery) -> Answer<'_, Page<SessionView>>;
+
+    /// Does something with one session: log off, reset.
+    fn act_on_session(&self, caller: Caller, key: SessionKey, request: ActionRequest) -> Answer<'_, ActionResponse>;
+
+    /// The state of both synchronizations, with the last runs. 409 on a Primary.
+    fn synchronization(&self) -> Answer<'_, SynchronizationView>;
+
+    /// Starts Events synchronization or joins the one at work. 409 on a Primary.
+    fn synchronize_events(&self, caller: Caller) -> Answer<'_, RunStarted>;
+
+    /// Starts Sessions synchronization, or its preview, or joins the same at work. 409 on a Primary.
+    fn synchronize_sessions(&self, caller: Caller, preview: bool) -> Answer<'_, RunStarted>;
+
+    /// A run, as it is now; with `wait_seconds` (0 to 25) not before it ended or that time passed.
+    fn run(&self, run: RunId, wait_seconds: u32) -> Answer<'_, RunView>;
+
+    /// Cancels a run. What it has done stays. One that has ended is given as it is.
+    fn cancel_run(&self, caller: Caller, run: RunId) -> Answer<'_, RunView>;
+
+    /// Tests the connection to the Primary, check by check. 409 on a Primary.
+    fn test_connection(&self, caller: Caller) -> Answer<'_, TestReport>;
+
+    /// The section `general`.
+    fn general(&self) -> Answer<'_, Section<GeneralFields>>;
+
+    /// Changes the section `general`; `etag` is the one that was read. 409 on a Backup, 412 when stale, 422 with the
+    /// field.
+    fn change_general(
+        &self,
+        caller: Caller,
+        etag: String,
+        fields: GeneralFields,
+        reason: Option<String>,
+    ) -> Answer<'_, Section<GeneralFields>>;
+
+    /// The section `synchronization`. 404 on a Primary.
+    fn synchronization_section(&self) -> Answer<'_, Section<SynchronizationSection>>;
+
+    /// Changes the section `synchronization`; its service account and fingerprint stay as they are.
+    fn change_synchronization_section(
+        &self,
+        caller: Caller,
+        etag: String,
+        section: SynchronizationSection,
+        reason: Option<String>,
+    ) -> Answer<'_, Section<SynchronizationSection>>;
+
+    /// One page of the rules, sorted by kind and name of their subjects; read-only on a Backup. The `Section`'s
+    /// `etag` is the settings' revision.
+    fn protected_accounts(&self, limit: u32, cursor: Option<String>) -> Answer<'_, Section<Page<ProtectedAccountView>>>;
+
+    /// One rule. 404 when there is none.
+    fn protected_account(&self, id: RuleId) -> Answer<'_, Section<ProtectedAccountView>>;
+
+    /// Makes a rule.
+    fn create_protected_account(
+        &self,
+        caller: Caller,
+        input: ProtectedAccountInput,
+    ) -> Answer<'_, ProtectedAccountView>;
+
+    /// Changes a rule; `etag` is the one that was read.
+    fn change_protected_account(
+        &self,
+        caller: Caller,
+        id: RuleId,
+        etag: String,
+        input: ProtectedAccountInput,
+    ) -> Answer<'_, ProtectedAccountView>;
+
+    /// Deletes a rule.
+    fn delete_protected_account(
+        &self,
+        caller: Caller,
+        id: RuleId,
+        etag: String,
+        reason: Option<String>,
+    ) -> Answer<'_, ()>;
+
+    /// One page of the application log, the newest first.
+    fn application_log(&self, query: LogQuery) -> Answer<'_, Page<LogEvent>>;
+}

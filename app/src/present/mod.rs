@@ -1,0 +1,7 @@
+//! How things are written for people: pure functions, no signals, no browser.
+
+pub mod number;
+pub mod picture;
+pub mod query;
+pub mod time;
+pub mod words;

@@ -1,0 +1,61 @@
+//! Numbers: grouped by thin spaces, with their nouns.
+
+/// A thin space that does not break.
+const THIN: char = '\u{202f}';
+
+/// `1284` → `1 284`, with thin spaces.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3 * THIN.len_utf8());
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            out.push(THIN);
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 session`, `1 284 sessions`.
+#[must_use]
+pub fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+}
+
+/// A measure with one decimal below ten and none above: `1.8`, `42`.
+#[must_use]
+pub fn measure(value: f64) -> String {
+    if !value.is_finite() || value < 0.0 {
+        return "\u{2014}".into();
+    }
+    if value < 9.95 && value > 0.0 { format!("{value:.1}") } else { grouped(rounded(value)) }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "finite and not negative; a cast saturates")]
+fn rounded(value: f64) -> u64 {
+    value.round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_set_apart() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1000), "1\u{202f}000");
+        assert_eq!(grouped(1_902_145), "1\u{202f}902\u{202f}145");
+        assert_eq!(counted(1, "session", "sessions"), "1 session");
+        assert_eq!(counted(0, "session", "sessions"), "0 sessions");
+    }
+
+    #[test]
+    fn a_measure_has_the_digits_that_matter() {
+        assert_eq!(measure(0.0), "0");
+        assert_eq!(measure(1.84), "1.8");
+        assert_eq!(measure(9.96), "10");
+        assert_eq!(measure(f64::NAN), "\u{2014}");
+    }
+}
