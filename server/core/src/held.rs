@@ -290,6 +290,22 @@ impl Held {
         }
     }
 
+    /// Notes that records are held, by what another server told; they may be known already.
+    pub fn know(&mut self, origin: OriginId, rank: u64, span: Span) {
+        self.change(origin, |held| {
+            held.rank = rank;
+            unite_span(&mut held.spans, span);
+        });
+    }
+
+    /// Replaces what is known of one origin by what another server told.
+    pub fn replace(&mut self, origin: OriginId, ranges: &[Range]) {
+        self.change(origin, |held| {
+            let span = |r: &Range| Span { first: r.first, last: r.last, before: Chain::NIL, chain: r.chain };
+            held.spans = ranges.iter().map(span).collect();
+        });
+    }
+
     /// Changes one origin and the digest of its bucket with it.
     fn change(&mut self, origin: OriginId, change: impl FnOnce(&mut HeldOrigin)) {
         let held = self.origins.entry(origin).or_default();

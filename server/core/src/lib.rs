@@ -4,6 +4,7 @@
 //! to be done goes out as a value. So a simulator can drive it, and any order of arguments can be tested.
 
 pub mod account;
+pub mod agent;
 pub mod agent_api;
 pub mod api;
 mod as_json;
@@ -12,5 +13,8 @@ pub mod event;
 pub mod fold;
 pub mod held;
 pub mod id;
+pub mod pair;
 pub mod record;
+pub mod server;
 pub mod settings;
+pub mod sync;

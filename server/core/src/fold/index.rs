@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::{MachineState, Session, State, bucket_of, session::Derived};
 use crate::{
     account::{Account, Realms},
-    event::{BootId, LogonId, SessionKey},
-    record::Machine,
+    event::{BootId, Event, LogonId, SessionKey},
+    record::{Machine, Record},
 };
 
 impl State {
@@ -88,6 +88,27 @@ impl State {
         for machine in machines {
             self.derive_machine(&machine, now);
         }
+    }
+
+    /// Takes only decisions, their logons and commands from a record whose effect on the sessions is known already.
+    pub(crate) fn replay_decisions(&mut self, record: &Record, event: &Event, now: i64) {
+        match event {
+            Event::Decision(d) => self.decisions.decided(record, d, &self.realms, now),
+            Event::Logon(l) => self.decisions.used(l.decision_id),
+            Event::Command(c) => self.decisions.commanded(record, c, now),
+            Event::CommandResult(r) => self.decisions.command_done(r),
+            _ => {}
+        }
+    }
+
+    /// After a start, every grant counts anew from `now`.
+    pub(crate) fn restart_decisions(&mut self, now: i64) {
+        self.decisions.restart(&self.realms, now);
+    }
+
+    /// Goes on counting changes of the list from another state that this one takes the place of.
+    pub(crate) fn continue_version(&mut self, before: &Self) {
+        self.version += before.version + 1;
     }
 
     /// Forgets sessions that have been closed here since before `closed_before` (ms since 1970 UTC), and machines of

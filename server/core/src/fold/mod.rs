@@ -14,7 +14,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 pub use agents::{AgentState, AgentsState};
-pub use grants::{DecisionState, Decisions, PendingCommand};
+pub use grants::{DecisionState, Decisions, GRANT_MS, PendingCommand};
 pub use machine::MachineState;
 pub use session::{Ending, Session};
 
