@@ -1,0 +1,231 @@
+//! Reads bodies, parameters and headers, and says exactly what is wrong with them.
+
+use axum::{
+    extract::{FromRequest, FromRequestParts, Path, Request},
+    http::{HeaderMap, header, request::Parts},
+};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
+use serde::de::DeserializeOwned;
+
+use super::problem::{self, Refusal};
+
+/// The largest body of the administrators' interface.
+pub const MAX_BODY_BYTES: usize = 256 * 1024;
+/// The deepest nesting that is read is serde_json's own: 128.
+const UNKNOWN: &str = "unknown field `";
+
+/// A body of JSON, every field of which is known.
+#[derive(Debug)]
+pub struct JsonBody<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Refusal> {
+        if !is_json(request.headers()) {
+            return Err(problem::unsupported_media_type());
+        }
+        parse_json(&read_body(request, MAX_BODY_BYTES).await?).map(Self)
+    }
+}
+
+/// A body of JSON that may be left out.
+#[derive(Debug)]
+pub struct OptionalJsonBody<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJsonBody<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Refusal> {
+        let json = is_json(request.headers());
+        let body = read_body(request, MAX_BODY_BYTES).await?;
+        match (body.is_empty(), json) {
+            (true, _) => Ok(Self(T::default())),
+            (false, true) => parse_json(&body).map(Self),
+            (false, false) => Err(problem::unsupported_media_type()),
+        }
+    }
+}
+
+/// The parameters behind the `?`.
+#[derive(Debug)]
+pub struct QueryOf<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryOf<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Refusal> {
+        let query = parts.uri.query().unwrap_or_default();
+        let pairs = serde_urlencoded::Deserializer::new(form_pairs(query));
+        serde_path_to_error::deserialize(pairs).map(Self).map_err(|error| {
+            let path = error.path().to_string();
+            field_problem(&path, &error.into_inner().to_string())
+        })
+    }
+}
+
+/// The pairs of a query.
+fn form_pairs(query: &str) -> form_urlencoded::Parse<'_> {
+    form_urlencoded::parse(query.as_bytes())
+}
+
+/// A part of the address.
+#[derive(Debug)]
+pub struct PathOf<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathOf<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(value)) => Ok(Self(value)),
+            // What cannot be the name of anything names nothing.
+            Err(_) => Err(problem::not_found("thing")),
+        }
+    }
+}
+
+/// The revision that a change is made to, from `If-Match`.
+///
+/// # Errors
+/// 428 when it is missing, 412 when it is not the current one.
+pub fn check_if_match(headers: &HeaderMap, current: &str) -> Result<(), Refusal> {
+    let given = headers.get(header::IF_MATCH).ok_or_else(problem::precondition_required)?;
+    if given.to_str().is_ok_and(|given| given.split(',').any(|tag| tag.trim() == current)) {
+        Ok(())
+    } else {
+        Err(problem::stale(current))
+    }
+}
+
+/// The number of items on a page.
+///
+/// # Errors
+/// 422, when it is not from 1 to 500.
+pub fn page_limit(limit: Option<u32>) -> Result<u32, Refusal> {
+    use userlock_core::api::{DEFAULT_PAGE, MAX_PAGE};
+    match limit {
+        None => Ok(DEFAULT_PAGE),
+        Some(limit) if (1..=MAX_PAGE).contains(&limit) => Ok(limit),
+        Some(_) => Err(problem::invalid_field("limit", "must be from 1 to 500")),
+    }
+}
+
+/// A cursor that is a number.
+///
+/// # Errors
+/// 422, when it is none.
+pub fn number_cursor(cursor: Option<&str>) -> Result<Option<u64>, Refusal> {
+    let wrong = |_| problem::invalid_field("cursor", "must be `next` of the page before");
+    cursor.map(|text| text.parse().map_err(wrong)).transpose()
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
+/// The whole body, if it has at most so many bytes.
+///
+/// # Errors
+/// 413, or 400 when it broke off.
+pub async fn read_body(request: Request, limit: usize) -> Result<Bytes, Refusal> {
+    let told = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if told.is_some_and(|length: u64| length > limit as u64) {
+        return Err(problem::body_too_large(limit));
+    }
+    let mut stream = request.into_body().into_data_stream();
+    let mut body = BytesMut::new();
+    while let Some(chunk) = stream.next().await {
+        let chunk =
+            chunk.map_err(|_| problem::bad_request("The body broke off before its end. Nothing was changed."))?;
+        if body.len() + chunk.len() > limit {
+            return Err(problem::body_too_large(limit));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+/// Reads JSON.
+///
+/// # Errors
+/// 400 for what is no JSON, 422 with the field for what is JSON and not what is expected.
+pub fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string();
+        let inner = error.into_inner();
+        if inner.is_data() {
+            field_problem(&path, &inner.to_string())
+        } else {
+            problem::malformed_json(inner.to_string())
+        }
+    })?;
+    reader.end().map_err(|error| problem::malformed_json(error.to_string()))?;
+    Ok(value)
+}
+
+/// Names the field that an error of serde is about.
+fn field_problem(path: &str, message: &str) -> Refusal {
+    // Where it stands in the text helps less than the field's name.
+    let message = message.split(" at line ").next().unwrap_or(message);
+    let quoted = |start: &str| message.strip_prefix(start).and_then(|rest| rest.split('`').next());
+    let path = if path == "." || path == "?" { "" } else { path };
+    let within = |name: &str| match path.rsplit_once('.') {
+        _ if path == name || path.ends_with(&format!(".{name}")) => path.to_owned(),
+        _ if path.is_empty() => name.to_owned(),
+        Some(_) | None => format!("{path}.{name}"),
+    };
+    if let Some(name) = quoted(UNKNOWN) {
+        return problem::unknown_field(&within(name), message);
+    }
+    if let Some(name) = quoted("missing field `") {
+        return problem::invalid_field(&within(name), "is missing");
+    }
+    problem::invalid_field(if path.is_empty() { "body" } else { path }, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use userlock_core::{api::SessionQuery, settings::ProtectedAccountInput};
+
+    use super::*;
+
+    fn refused(body: &str) -> (u16, String, String) {
+        let problem = parse_json::<ProtectedAccountInput>(body.as_bytes()).unwrap_err().problem().clone();
+        (problem.status, problem.code, problem.field.unwrap_or_default())
+    }
+
+    #[test]
+    fn an_error_in_a_body_names_the_field() {
+        let expect = |body, status, code: &str, field: &str| {
+            assert_eq!(refused(body), (status, code.to_owned(), field.to_owned()), "{body}");
+        };
+        expect("{", 400, "malformed_json", "");
+        expect("{} x", 422, "invalid_field", "subject");
+        expect(r#"{"subject":{"kind":"user","name":"a"}} x"#, 400, "malformed_json", "");
+        expect(r#"{"subject":{"kind":"user","name":"a"},"x":1}"#, 422, "unknown_field", "x");
+        expect(r#"{"subject":{"kind":"user","name":"a","x":1}}"#, 422, "unknown_field", "subject.x");
+        expect(r#"{"subject":{"kind":"nobody"}}"#, 422, "invalid_field", "subject.kind");
+        expect(r#"{"subject":{"kind":"user"},"limits":{"total":-1}}"#, 422, "invalid_field", "limits.total");
+        expect(r#"{"subject":{"name":"a"}}"#, 422, "invalid_field", "subject.kind");
+        expect("[]", 422, "invalid_field", "body");
+        expect("7", 422, "invalid_field", "body");
+    }
+
+    #[tokio::test]
+    async fn an_error_in_a_query_names_the_parameter() {
+        let read = async |uri: &str| {
+            let (mut parts, ()) = axum::http::Request::builder().uri(uri).body(()).unwrap().into_parts();
+            let read = QueryOf::<SessionQuery>::from_request_parts(&mut parts, &()).await;
+            read.map(|q| q.0).map_err(|refusal| refusal.problem().field.clone().unwrap_or_default())
+        };
+        assert_eq!(read("/x?user=a%40b&type=vpn&limit=7").await.unwrap().user.as_deref(), Some("a@b"));
+        assert_eq!(read("/x?nonsense=1").await.unwrap_err(), "nonsense");
+        assert_eq!(read("/x?type=none").await.unwrap_err(), "type");
+        assert_eq!(read("/x?limit=-1").await.unwrap_err(), "limit");
+    }
+}

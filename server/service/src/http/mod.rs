@@ -1,0 +1,5 @@
+//! The HTTP interface.
+
+pub mod assets;
+pub mod body;
+pub mod problem;
