@@ -1,1 +1,14 @@
-//! The agent.
+//! The agent: asks the servers of a protected zone whether a user may log on to this machine, reports the sessions, and
+//! obeys commands.
+//!
+//! [`reporter`] is an agent without a machine, which a load generator or a played zone can have hundreds of;
+//! [`daemon`] and [`pam`] make it the agent of a Linux machine.
+
+pub mod client;
+pub mod files;
+pub mod reporter;
+pub mod spool;
+pub mod system;
+
+#[cfg(test)]
+mod fake;

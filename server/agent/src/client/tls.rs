@@ -1,0 +1,181 @@
+//! Trust in one certificate, known by its fingerprint.
+
+use std::{
+    fmt::Write as _,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, SignatureScheme,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
+    pki_types::{CertificateDer, ServerName, UnixTime},
+};
+
+use super::{AddressError, api};
+
+/// The SHA-256 fingerprint of a certificate in DER, as 64 lower-case hexadecimal digits.
+#[must_use]
+pub fn fingerprint_of(der: &[u8]) -> String {
+    ::ring::digest::digest(&::ring::digest::SHA256, der).as_ref().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Reads a fingerprint as people and programs write it; gives its 64 lower-case digits.
+pub(super) fn parse_fingerprint(text: &str) -> Result<String, AddressError> {
+    let digits: String = text.trim().chars().filter(|c| *c != ':').collect::<String>().to_ascii_lowercase();
+    let fits = digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    if fits { Ok(digits) } else { Err(AddressError::BadFingerprint(text.chars().take(200).collect())) }
+}
+
+/// A TLS configuration that trusts this fingerprint alone, or nothing.
+pub(super) fn pinned(fingerprint: Option<String>) -> Result<ClientConfig, AddressError> {
+    config(|provider| Arc::new(Pinned { fingerprint, provider }))
+}
+
+fn config(
+    verifier: impl FnOnce(Arc<CryptoProvider>) -> Arc<dyn ServerCertVerifier>,
+) -> Result<ClientConfig, AddressError> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| AddressError::Setup(error.to_string()))?;
+    Ok(builder.dangerous().with_custom_certificate_verifier(verifier(provider)).with_no_client_auth())
+}
+
+/// Accepts the one certificate. Its name, dates and issuer are not looked at: whoever copied its
+/// fingerprint has already said which it is. That the server has its key is checked as always.
+#[derive(Debug)]
+struct Pinned {
+    fingerprint: Option<String>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, TlsError> {
+        if self.fingerprint.as_deref() == Some(fingerprint_of(end_entity).as_str()) {
+            Ok(ServerCertVerified::assertion())
+        } else {
+            Err(TlsError::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Notes the certificate that it is shown, and accepts none.
+#[derive(Debug)]
+struct Noting {
+    seen: Arc<Mutex<Option<String>>>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Noting {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, TlsError> {
+        *self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(fingerprint_of(end_entity));
+        Err(TlsError::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        Err(TlsError::General("this connection only asks for the certificate".into()))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        self.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// The fingerprint of the certificate that the server at this `https` address shows, for a person to
+/// confirm. Nothing is sent to it.
+///
+/// # Errors
+/// The address is not one, or no TLS server answered there: the text says why.
+pub async fn fetch_fingerprint(url: &str, timeout: Duration) -> Result<String, String> {
+    let url = super::parse(url).map_err(|error| error.to_string())?;
+    if url.scheme() != "https" {
+        return Err(format!("{url} is plain HTTP, which has no certificate"));
+    }
+    let seen = Arc::new(Mutex::new(None));
+    let noted = Arc::clone(&seen);
+    let tls = config(|provider| Arc::new(Noting { seen: noted, provider })).map_err(|error| error.to_string())?;
+    let client = reqwest::Client::builder()
+        .use_preconfigured_tls(tls)
+        .no_proxy()
+        .timeout(timeout)
+        .build()
+        .map_err(|error| api::in_full(&error))?;
+    let outcome = client.get(url).send().await;
+    let found = seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+    match (found, outcome) {
+        (Some(fingerprint), _) => Ok(fingerprint),
+        (None, Err(error)) => Err(api::in_full(&error.without_url())),
+        (None, Ok(_)) => Err("the server showed no certificate".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_is_the_sha256_of_the_certificate() {
+        let of_nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(fingerprint_of(b""), of_nothing);
+        let spelled: Vec<String> =
+            of_nothing.to_uppercase().as_bytes().chunks(2).map(|p| String::from_utf8_lossy(p).into_owned()).collect();
+        assert_eq!(parse_fingerprint(&spelled.join(":")).unwrap(), of_nothing);
+        assert!(parse_fingerprint(&of_nothing[1..]).is_err());
+        assert!(parse_fingerprint(&"zz".repeat(32)).is_err());
+    }
+}
