@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::settings::{General, ProtectedAccount};
+use crate::{
+    account::Realms,
+    settings::{General, OfflinePolicy, Policy, ProtectedAccount},
+};
 
 /// How much an event of the product matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -58,21 +61,64 @@ pub struct LogQuery {
     pub cursor: Option<String>,
 }
 
-/// The section `general` as it is read: the zone's part can be written back, the rest is each server's own.
+/// The section `general` as it is read. The first three belong to each server: they may be written back as they are,
+/// and cannot be changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GeneralSection {
-    /// This server's role. Not written.
-    pub role: super::ServerRole,
-    /// This server's name. Not written.
-    pub server_name: String,
-    /// The program's version. Not written.
-    pub version: String,
-    /// The zone's settings.
-    #[serde(flatten)]
-    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
-    pub general: GeneralFields,
+    /// This server's role.
+    #[serde(default)]
+    pub role: Option<super::ServerRole>,
+    /// This server's name.
+    #[serde(default)]
+    pub server_name: Option<String>,
+    /// The program's version.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// The name of the protected zone.
+    pub zone_name: String,
+    /// Which of two rules of equal rank wins.
+    pub policy: Policy,
+    /// What agents answer when no server does.
+    pub offline_policy: OfflinePolicy,
+    /// Whether sessions that a changed rule no longer allows are logged off.
+    pub log_off_disallowed: bool,
+    /// The zone's time zone, by its IANA name.
+    pub time_zone: String,
+    /// Sets of realms that are one.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Vec<String>>))]
+    pub realms: Realms,
+    /// Why it is changed; kept with the revision. Never read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl GeneralSection {
+    /// The section with what belongs to the server that shows it.
+    #[must_use]
+    pub fn of(general: General, role: super::ServerRole, server_name: String, version: String) -> Self {
+        let General { zone_name, policy, offline_policy, log_off_disallowed, time_zone, realms } = general;
+        Self {
+            role: Some(role),
+            server_name: Some(server_name),
+            version: Some(version),
+            zone_name,
+            policy,
+            offline_policy,
+            log_off_disallowed,
+            time_zone,
+            realms,
+            reason: None,
+        }
+    }
+
+    /// The zone's part of it.
+    #[must_use]
+    pub fn general(self) -> General {
+        let Self { zone_name, policy, offline_policy, log_off_disallowed, time_zone, realms, .. } = self;
+        General { zone_name, policy, offline_policy, log_off_disallowed, time_zone, realms }
+    }
 }
 
 /// The zone's part of the section `general`.

@@ -4,8 +4,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::Server;
 use crate::{
-    fold::{AgentState, FOLD_VERSION, MachineState},
-    held::HeldOrigin,
+    fold::{AgentState, FOLD_VERSION, MachineState, State},
+    held::{Held, HeldOrigin},
     id::{AgentId, OriginId},
     record::Machine,
 };
@@ -49,7 +49,7 @@ impl Server {
     /// The version that the rows go with.
     pub const ROWS_VERSION: u32 = FOLD_VERSION;
 
-    /// How many pieces have changed since [`Self::checkpoint`].
+    /// The pieces that have changed since this was last called, to be written down with [`Self::position`].
     pub fn checkpoint(&mut self) -> Vec<Row> {
         let mut rows = Vec::new();
         for name in self.state.take_dirty() {
@@ -121,6 +121,16 @@ impl Server {
         _ = self.state.agents.take_dirty();
         self.state.restart_decisions(now);
     }
+}
+
+/// Every piece of a state.
+pub(super) fn all_rows(state: &State, held: &Held) -> Vec<Row> {
+    let buckets = state.snapshot();
+    let machines = buckets.iter().flat_map(|b| &b.machines);
+    let machines = machines.filter_map(|(name, machine)| row(RowKind::Machine, name.as_bytes(), machine));
+    let origins = held.iter().filter_map(|(origin, held)| row(RowKind::Origin, &origin.0, held));
+    let agents = state.agents.iter().filter_map(|(id, agent)| row(RowKind::Agent, &id.0, agent));
+    machines.chain(origins).chain(agents).collect()
 }
 
 fn row(kind: RowKind, key: &[u8], value: &impl Serialize) -> Option<Row> {

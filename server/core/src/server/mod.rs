@@ -5,6 +5,7 @@
 //! other: one that would is refused as [`Refusal::NextBatch`] and staged again after the commit. So a batch that could
 //! not be written is dropped, and nothing needs to be undone.
 
+mod adopt;
 mod apply;
 mod checkpoint;
 mod hello;
@@ -19,6 +20,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+pub use adopt::Adoption;
 pub use apply::{Applied, Note};
 pub use checkpoint::{Row, RowKind};
 pub use hello::{HelloAnswer, Proofs};
@@ -30,7 +32,7 @@ use crate::{
     api::ServerRole,
     event::Event,
     fold::State,
-    held::{Fork, Held, Span},
+    held::{Held, Span},
     id::{Epoch, LogId, OriginId, ServerId, ZoneId},
     record::{Entry, Run, Writer},
     settings::ZoneDocument,
@@ -360,45 +362,16 @@ impl Server {
         }
     }
 
+    /// Forgets the records of an origin from `first` on, which were filed as a branch under a name of their own. What they
+    /// made of the sessions stays until the next snapshot.
+    pub fn cut(&mut self, origin: OriginId, first: u64, chain_before: crate::id::Chain) {
+        self.held.cut(origin, first, chain_before);
+    }
+
     /// How many runs of this log the other server is not known to have, and the position of the first of them.
     #[must_use]
     pub fn unsent(&self) -> (usize, Option<u64>) {
         (self.sent.len(), self.sent.front().map(|(last, ..)| *last))
-    }
-
-    /// Replaces the list of sessions by a snapshot of the other server, under which the caller folds what this log has
-    /// beyond it.
-    ///
-    /// # Errors
-    /// [`Fork`] when both hold records of one origin with different chains.
-    pub fn adopt(&mut self, snapshot: crate::sync::Snapshot, now: i64) -> Result<(), Fork> {
-        crate::sync::check_forks(&self.held, &snapshot.held)?;
-        let mut state = State::default();
-        state.set_realms(&self.settings.settings.general.realms, now);
-        for (name, machine) in snapshot.machines {
-            state.restore_machine(name, machine, now);
-        }
-        for (id, agent) in snapshot.agents {
-            state.agents.restore(id, agent);
-        }
-        let realms = state.realms().clone();
-        state.decisions.unite(std::mem::take(&mut self.state.decisions), &realms);
-        state.decisions.unite(snapshot.decisions, &realms);
-        state.continue_version(&self.state);
-        self.state = state;
-        self.held.unite(&snapshot.held);
-        if let Some(peer_held) = &mut self.peer_held {
-            peer_held.unite(&snapshot.held);
-        }
-        Ok(())
-    }
-
-    /// Folds records that are held and logged, but not in the snapshot just adopted.
-    pub fn fold_again(&mut self, run: &Run, now: i64) {
-        for entry in &run.entries {
-            let event = Event::read(&entry.record).unwrap_or(Event::Other);
-            self.fold_entry(entry, &event, now);
-        }
     }
 }
 

@@ -1,0 +1,88 @@
+//! Taking over a snapshot: worked out aside, written to the disk, then put in place at once.
+
+use super::{Cursor, Row, Server, checkpoint::all_rows};
+use crate::{
+    agent_api::Range,
+    event::Event,
+    fold::State,
+    held::{Fork, Held, Span, ranges_without},
+    record::Run,
+    sync::{Snapshot, Wanted, check_forks},
+};
+
+/// A list of sessions that is ready to take the place of the present one.
+#[derive(Debug)]
+pub struct Adoption {
+    state: State,
+    held: Held,
+    peer_held: Held,
+    at: Cursor,
+}
+
+impl Adoption {
+    /// Every piece of it, to be written down in place of all that was written before.
+    #[must_use]
+    pub fn rows(&self) -> Vec<Row> {
+        all_rows(&self.state, &self.held)
+    }
+
+    /// Where it leaves this server in the other's log.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor {
+        self.at
+    }
+}
+
+impl Server {
+    /// The records that are held here but are not in a snapshot: the caller reads them from the log.
+    #[must_use]
+    pub fn beyond(&self, snapshot: &Snapshot) -> Wanted {
+        let mut wanted = Wanted::new();
+        for (origin, held) in self.held.iter() {
+            let ours: Vec<Range> = held.spans().iter().map(Span::range).collect();
+            let theirs = snapshot.held.origin(origin).map(|h| h.spans().iter().map(Span::range).collect());
+            let theirs: Vec<Range> = theirs.unwrap_or_default();
+            wanted.extend(ranges_without(&ours, &theirs).into_iter().map(|(first, last)| (origin, first, last)));
+        }
+        wanted
+    }
+
+    /// Works out the list that a snapshot makes, with `beyond` (the records of [`Self::beyond`]) folded on top. Nothing
+    /// changes yet, and nothing may change until [`Self::install`].
+    ///
+    /// # Errors
+    /// [`Fork`] when both hold records of one origin with different chains.
+    pub fn prepare_adoption(&self, snapshot: Snapshot, beyond: &[Run], now: i64) -> Result<Adoption, Fork> {
+        check_forks(&self.held, &snapshot.held)?;
+        let mut state = State::default();
+        state.set_realms(self.state.realms(), now);
+        for (name, machine) in snapshot.machines {
+            state.restore_machine(name, machine, now);
+        }
+        for (id, agent) in snapshot.agents {
+            state.agents.restore(id, agent);
+        }
+        let realms = state.realms().clone();
+        state.decisions.unite(self.state.decisions.clone(), &realms);
+        state.decisions.unite(snapshot.decisions, &realms);
+        let mut held = self.held.clone();
+        held.unite(&snapshot.held);
+        for entry in beyond.iter().flat_map(|run| &run.entries) {
+            state.fold(entry, &Event::read(&entry.record).unwrap_or(Event::Other), now);
+        }
+        let mut peer_held = self.peer_held.clone().unwrap_or_default();
+        peer_held.unite(&snapshot.held);
+        _ = (state.take_dirty(), state.agents.take_dirty(), held.take_dirty());
+        Ok(Adoption { state, held, peer_held, at: snapshot.at })
+    }
+
+    /// Puts a list in place that has been written to the disk.
+    pub fn install(&mut self, adoption: Adoption) {
+        let Adoption { mut state, held, peer_held, at } = adoption;
+        state.continue_version(&self.state);
+        self.state = state;
+        self.held = held;
+        self.peer_held = Some(peer_held);
+        self.cursor = at;
+    }
+}

@@ -1,0 +1,96 @@
+//! When which agent was heard of. Known of the moment only: nothing here is replicated, nor kept over a restart.
+
+use std::collections::BTreeMap;
+
+use userlock_core::{agent_api::HelloRequest, id::AgentId, record::Machine, sync::AgentCounts};
+
+/// The clocks of two machines are called apart from this difference on, in ms.
+pub const SKEW_WARNING_MS: i64 = 60_000;
+
+/// An agent, as it was last heard of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contact {
+    /// The enrolment.
+    pub agent: AgentId,
+    /// On this server's forward clock, in ms.
+    pub last: u64,
+    /// In ms since 1970 UTC.
+    pub last_at: i64,
+    /// The agent's program and version.
+    pub version: String,
+    /// How many records wait in its spool.
+    pub spool: u64,
+    /// This server's clock less the agent's, in ms.
+    pub skew_ms: i64,
+    /// Why it came here.
+    pub why: String,
+    /// Whether it could reach the other server when it last tried, where it told.
+    pub reaches_other: Option<bool>,
+}
+
+/// All agents that were heard of since this server's start.
+#[derive(Debug, Default)]
+pub struct Contacts {
+    by_machine: BTreeMap<Machine, Contact>,
+    started: u64,
+}
+
+impl Contacts {
+    /// Nobody was heard of yet.
+    #[must_use]
+    pub fn new(now: u64) -> Self {
+        Self { by_machine: BTreeMap::new(), started: now }
+    }
+
+    /// Notes that an agent was heard of.
+    pub fn heard(&mut self, machine: &Machine, agent: AgentId, now: u64, wall: i64) {
+        let contact = self.by_machine.entry(machine.clone()).or_default();
+        (contact.agent, contact.last, contact.last_at) = (agent, now, wall);
+    }
+
+    /// Notes what an agent told in its hello. True if its clock is apart now and was not before.
+    pub fn told(&mut self, machine: &Machine, hello: &HelloRequest, own_url: &str, skew_ms: i64) -> bool {
+        let contact = self.by_machine.entry(machine.clone()).or_default();
+        let apart = |ms: i64| ms.abs() >= SKEW_WARNING_MS;
+        let newly_apart = apart(skew_ms) && !apart(contact.skew_ms);
+        contact.version.clone_from(&hello.version);
+        contact.spool = hello.spool;
+        contact.skew_ms = skew_ms;
+        contact.why.clone_from(&hello.why);
+        contact.reaches_other = hello.reaches.iter().find(|r| r.url != own_url).map(|r| r.ok);
+        newly_apart
+    }
+
+    /// One agent.
+    #[must_use]
+    pub fn get(&self, machine: &str) -> Option<&Contact> {
+        self.by_machine.get(machine)
+    }
+
+    /// All agents.
+    pub fn iter(&self) -> impl Iterator<Item = (&Machine, &Contact)> {
+        self.by_machine.iter()
+    }
+
+    /// Since when a machine has been silent, in ms since 1970 UTC, if for longer than `after` ms. One that was not heard
+    /// of since this server's start counts from there.
+    #[must_use]
+    pub fn silent_since(&self, machine: &str, after: u64, now: u64, wall: i64) -> Option<i64> {
+        let last = self.by_machine.get(machine).map_or(self.started, |c| c.last);
+        let silent = now.saturating_sub(last);
+        (silent > after).then(|| wall.saturating_sub(i64::try_from(silent).unwrap_or(i64::MAX)))
+    }
+
+    /// The figures that servers tell each other: agents heard of within `within` ms.
+    #[must_use]
+    pub fn counts(&self, within: u64, now: u64) -> AgentCounts {
+        let mut counts = AgentCounts::default();
+        for contact in self.by_machine.values().filter(|c| now.saturating_sub(c.last) <= within) {
+            counts.in_touch += 1;
+            counts.spooling += u64::from(contact.spool > 0);
+            counts.waiting += contact.spool;
+            counts.reach_backup += u64::from(contact.reaches_other != Some(false));
+        }
+        counts
+    }
+}

@@ -1,0 +1,315 @@
+//! This server's part of the protected zone: the core's state, the one writer that changes it, and what is known of the
+//! moment only (who was heard of when).
+
+mod activity;
+mod contacts;
+mod peer;
+mod start;
+mod writer;
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    atomic::{AtomicBool, Ordering},
+};
+
+use tokio::sync::{mpsc, oneshot, watch};
+use userlock_core::{
+    api::{PhaseView, RunView, ServerRole},
+    held::Fork,
+    id::OriginId,
+    pair::{BackupFacts, Phases, PrimaryFacts},
+    record::Run,
+    server::{Input, Listing, Note, Output, Refusal, Server},
+    settings::OwnSettings,
+    sync::Snapshot,
+};
+
+pub use activity::ActivityLog;
+pub use contacts::{Contact, Contacts};
+pub use peer::{PeerStatus, StoredPeer};
+pub use start::{Genesis, StartError, create, open};
+pub use writer::WriterTask;
+
+use crate::store::state::{StateError, StateStore};
+
+/// Inputs that wait for the writer; a further one is refused.
+const WAITING: usize = 8192;
+
+/// This server's part of the zone. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Zone {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    server: RwLock<Server>,
+    jobs: mpsc::Sender<Job>,
+    store: StateStore,
+    position: watch::Sender<u64>,
+    commands: watch::Sender<u64>,
+    notes: mpsc::UnboundedSender<Note>,
+    able: AtomicBool,
+    phases: Mutex<Phases>,
+    facts: Mutex<BackupFacts>,
+    primary_facts: Mutex<PrimaryFacts>,
+    peer: Mutex<PeerStatus>,
+    contacts: Mutex<Contacts>,
+    activity: Mutex<ActivityLog>,
+    own: RwLock<OwnSettings>,
+    stored_peer: RwLock<Option<StoredPeer>>,
+}
+
+/// Why something was not done. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// It may not be done.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// It could not be written to the disk.
+    #[error("this server cannot write to its disk; nothing was changed: {0}")]
+    Unavailable(String),
+    /// More waits for the disk than may.
+    #[error("this server is overloaded; nothing was changed: try again")]
+    Overloaded,
+}
+
+/// What the writer is asked.
+#[derive(Debug)]
+pub(crate) enum Job {
+    Input { input: Box<Input>, reply: oneshot::Sender<Result<Output, SubmitError>> },
+    Adopt { snapshot: Box<Snapshot>, reply: oneshot::Sender<Result<(), AdoptError>> },
+    CutBranch { origin: OriginId, first: u64, branch: Box<Run>, reply: oneshot::Sender<Result<(), SubmitError>> },
+    Own { settings: Box<OwnSettings>, reply: oneshot::Sender<Result<(), SubmitError>> },
+    Peer { peer: Box<StoredPeer>, reply: oneshot::Sender<Result<(), SubmitError>> },
+    KeepRun { run: Box<RunView> },
+}
+
+/// Why a snapshot was not taken over. The list is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum AdoptError {
+    /// Two writers use one name: the branch must be filed first.
+    #[error(transparent)]
+    Fork(#[from] Fork),
+    /// It could not be written to the disk.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+}
+
+impl Zone {
+    /// Looks at the state. `look` must be short: commits wait for it.
+    pub fn read<R>(&self, look: impl FnOnce(&Server) -> R) -> R {
+        look(&self.server())
+    }
+
+    fn server(&self) -> RwLockReadGuard<'_, Server> {
+        self.inner.server.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what is known of the other server's records; nothing that is written to the disk.
+    pub fn note_peer(&self, change: impl FnOnce(&mut Server)) {
+        change(&mut self.server_mut());
+    }
+
+    fn server_mut(&self) -> RwLockWriteGuard<'_, Server> {
+        self.inner.server.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The sessions at this moment, to be listed without keeping anybody waiting.
+    #[must_use]
+    pub fn listing(&self) -> Listing {
+        self.read(|server| Listing { buckets: server.state.snapshot() })
+    }
+
+    /// Does one thing. It is on the disk when this returns.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub async fn submit(&self, input: Input) -> Result<Output, SubmitError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Input { input: Box::new(input), reply })?;
+        answer.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// Puts the Primary's list in place of this one, at once.
+    ///
+    /// # Errors
+    /// [`AdoptError`].
+    pub async fn adopt(&self, snapshot: Snapshot) -> Result<(), AdoptError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Adopt { snapshot: Box::new(snapshot), reply })?;
+        answer.await.unwrap_or_else(|_| Err(stopping().into()))
+    }
+
+    /// Files the records of an origin from `first` on under the name of `branch`, which holds them.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub async fn cut_branch(&self, origin: OriginId, first: u64, branch: Run) -> Result<(), SubmitError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::CutBranch { origin, first, branch: Box::new(branch), reply })?;
+        answer.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// Changes this server's own settings.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub async fn set_own(&self, settings: OwnSettings) -> Result<(), SubmitError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Own { settings: Box::new(settings), reply })?;
+        answer.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// Remembers the other server.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub async fn set_peer(&self, peer: StoredPeer) -> Result<(), SubmitError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Peer { peer: Box::new(peer), reply })?;
+        answer.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// Keeps a run that has ended, as soon as the writer comes to it.
+    pub fn keep_run(&self, run: RunView) {
+        // A full queue loses the history of one run, which the application log has too.
+        _ = self.send(Job::KeepRun { run: Box::new(run) });
+    }
+
+    fn send(&self, job: Job) -> Result<(), SubmitError> {
+        self.inner.jobs.try_send(job).map_err(|e| match e {
+            mpsc::error::TrySendError::Full(_) => SubmitError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => stopping(),
+        })
+    }
+
+    /// Reads the log and what else is on the disk.
+    #[must_use]
+    pub fn store(&self) -> &StateStore {
+        &self.inner.store
+    }
+
+    /// Tells of each commit by its position.
+    #[must_use]
+    pub fn watch_position(&self) -> watch::Receiver<u64> {
+        self.inner.position.subscribe()
+    }
+
+    /// Tells when there may be a command for an agent.
+    #[must_use]
+    pub fn watch_commands(&self) -> watch::Receiver<u64> {
+        self.inner.commands.subscribe()
+    }
+
+    /// Whether the last commit was written.
+    #[must_use]
+    pub fn is_able(&self) -> bool {
+        self.inner.able.load(Ordering::Relaxed)
+    }
+
+    /// This server's role.
+    #[must_use]
+    pub fn role(&self) -> ServerRole {
+        self.read(|server| server.identity.role)
+    }
+
+    /// This server's state, since when and why.
+    #[must_use]
+    pub fn phase(&self) -> PhaseView {
+        lock(&self.inner.phases).view().clone()
+    }
+
+    /// Whether this server decides for an agent that could ask the other one.
+    #[must_use]
+    pub fn decides(&self) -> bool {
+        self.is_able() && lock(&self.inner.phases).decides()
+    }
+
+    /// Whether what the other server knows may be missing here.
+    #[must_use]
+    pub fn is_degraded(&self) -> bool {
+        let has_peer = self.read(|server| server.peer_held().is_some());
+        has_peer && !self.peer().in_contact(monotonic_ms())
+    }
+
+    /// Works out this server's next state. Returns the new one if it changed.
+    pub fn step(&self) -> Option<PhaseView> {
+        let (now, wall) = (monotonic_ms(), crate::clock::now_ms());
+        let mut phases = lock(&self.inner.phases);
+        let changed = match self.role() {
+            ServerRole::Primary => phases.step_primary(*lock(&self.inner.primary_facts), now, wall),
+            ServerRole::Backup => phases.step_backup(*lock(&self.inner.facts), now, wall),
+        };
+        changed.then(|| phases.view().clone())
+    }
+
+    /// Called when this server's loop stood still. Returns the new state if it changed.
+    pub fn stood_still(&self) -> Option<PhaseView> {
+        let has_backup = lock(&self.inner.primary_facts).has_backup;
+        let mut phases = lock(&self.inner.phases);
+        let changed = self.role() == ServerRole::Primary
+            && phases.stood_still(has_backup, monotonic_ms(), crate::clock::now_ms());
+        changed.then(|| phases.view().clone())
+    }
+
+    /// What a Backup's next state depends on.
+    pub fn backup_facts(&self) -> MutexGuard<'_, BackupFacts> {
+        lock(&self.inner.facts)
+    }
+
+    /// What a Primary's next state depends on.
+    pub fn primary_facts(&self) -> MutexGuard<'_, PrimaryFacts> {
+        lock(&self.inner.primary_facts)
+    }
+
+    /// What is known of the other server at this moment.
+    pub fn peer(&self) -> MutexGuard<'_, PeerStatus> {
+        lock(&self.inner.peer)
+    }
+
+    /// When which agent was heard of.
+    pub fn contacts(&self) -> MutexGuard<'_, Contacts> {
+        lock(&self.inner.contacts)
+    }
+
+    /// Logons and refusals, minute by minute.
+    pub fn activity(&self) -> MutexGuard<'_, ActivityLog> {
+        lock(&self.inner.activity)
+    }
+
+    /// This server's own settings.
+    #[must_use]
+    pub fn own(&self) -> OwnSettings {
+        self.inner.own.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The other server, as it is remembered.
+    #[must_use]
+    pub fn stored_peer(&self) -> Option<StoredPeer> {
+        self.inner.stored_peer.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn stopping() -> SubmitError {
+    SubmitError::Unavailable("the server is stopping".into())
+}
+
+/// A lock whose holder cannot leave it half-changed: what a panic left is still whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Milliseconds on a clock that only goes forward and counts suspension.
+#[must_use]
+pub fn monotonic_ms() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let ms = i64::from(time.tv_sec).saturating_mul(1000).saturating_add(i64::from(time.tv_nsec) / 1_000_000);
+    u64::try_from(ms).unwrap_or_default()
+}
+
+impl From<StateError> for SubmitError {
+    fn from(error: StateError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}

@@ -1,0 +1,170 @@
+//! The other server: what is remembered of it, and what is known of it at this moment.
+
+use serde::{Deserialize, Serialize};
+use userlock_core::{
+    agent_api::ServerAddress,
+    api::{PeerState, PeerView, ServerRole},
+    id::ServerId,
+    pair::DOWN_MS,
+    sync::Hello,
+};
+
+use super::monotonic_ms;
+
+/// The other server, as it is kept on the disk.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredPeer {
+    /// Its id.
+    pub server_id: ServerId,
+    /// Its name.
+    pub name: String,
+    /// Where it can be reached.
+    pub address: ServerAddress,
+    /// The account that the Backup joined with.
+    pub account: String,
+    /// On a Primary: the BLAKE3 hash of the Backup's token, in hex.
+    pub token_hash: String,
+    /// On a Backup: its token at the Primary. The file that it stands in is readable by this server only.
+    pub token: Option<String>,
+}
+
+impl std::fmt::Debug for StoredPeer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoredPeer").field("server_id", &self.server_id).field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What is known of the other server at this moment.
+#[derive(Debug, Clone)]
+pub struct PeerStatus {
+    started: u64,
+    started_at: i64,
+    /// Its last hello, and when it came (on this server's forward clock, and in ms since 1970 UTC).
+    last: Option<(Hello, u64, i64)>,
+    /// What went wrong at the last attempt to reach it.
+    pub last_error: Option<String>,
+    down_since: Option<i64>,
+    up_since: Option<i64>,
+    /// Since when (forward clock) the Backup has lacked records of the Primary.
+    behind_since: Option<u64>,
+    /// The other's clock less this one's, in ms, as last measured.
+    pub skew_ms: Option<i64>,
+    /// When the lists were last compared and when they were last equal, in ms since 1970 UTC.
+    pub compared_at: Option<i64>,
+    /// See [`Self::compared_at`].
+    pub equal_at: Option<i64>,
+}
+
+impl PeerStatus {
+    /// Nothing is known yet.
+    #[must_use]
+    pub fn new(now: u64, wall: i64) -> Self {
+        Self {
+            started: now,
+            started_at: wall,
+            last: None,
+            last_error: None,
+            down_since: None,
+            up_since: None,
+            behind_since: None,
+            skew_ms: None,
+            compared_at: None,
+            equal_at: None,
+        }
+    }
+
+    /// Takes in a hello.
+    pub fn heard(&mut self, hello: Hello, now: u64, wall: i64) {
+        if self.state(now) != PeerState::Up {
+            self.up_since = Some(wall);
+        }
+        self.down_since = None;
+        self.last_error = None;
+        self.last = Some((hello, now, wall));
+    }
+
+    /// Notes that it could not be reached.
+    pub fn failed(&mut self, error: String, wall: i64) {
+        self.down_since.get_or_insert(wall);
+        self.last_error = Some(error);
+    }
+
+    /// Notes how many records the Backup lacks of the Primary's log.
+    pub fn lags(&mut self, records: u64, now: u64) {
+        if records == 0 {
+            self.behind_since = None;
+        } else {
+            self.behind_since.get_or_insert(now);
+        }
+    }
+
+    /// For how many seconds the Backup has lacked records.
+    #[must_use]
+    pub fn lag_seconds(&self, now: u64) -> f64 {
+        self.behind_since.map_or(0.0, |since| now.saturating_sub(since) as f64 / 1000.0)
+    }
+
+    /// Its last hello.
+    #[must_use]
+    pub fn hello(&self) -> Option<&Hello> {
+        self.last.as_ref().map(|(hello, ..)| hello)
+    }
+
+    /// When it was last heard of, on the forward clock.
+    #[must_use]
+    pub fn last_contact(&self) -> Option<u64> {
+        self.last.as_ref().map(|(_, at, _)| *at)
+    }
+
+    /// Whether it was heard of within the last 5 s.
+    #[must_use]
+    pub fn in_contact(&self, now: u64) -> bool {
+        self.last_contact().is_some_and(|at| now.saturating_sub(at) < DOWN_MS)
+    }
+
+    /// Whether it answers.
+    #[must_use]
+    pub fn state(&self, now: u64) -> PeerState {
+        if self.in_contact(now) {
+            PeerState::Up
+        } else if self.last.is_some() || now.saturating_sub(self.started) >= DOWN_MS {
+            PeerState::Down
+        } else {
+            PeerState::Unknown
+        }
+    }
+
+    /// As it is shown. `stored` is what is remembered of it; `role` is its role; `lag` how many records the Backup lacks.
+    #[must_use]
+    pub fn view(&self, stored: Option<&StoredPeer>, role: ServerRole, lag: Option<u64>) -> PeerView {
+        let now = monotonic_ms();
+        let state = self.state(now);
+        let hello = self.hello();
+        let name = hello.map(|h| h.name.clone()).or(stored.map(|s| s.name.clone())).unwrap_or_default();
+        let address = hello.map(|h| h.address.url.clone()).or(stored.map(|s| s.address.url.clone()));
+        let last_wall = self.last.as_ref().map(|(_, _, wall)| *wall);
+        let since = match state {
+            PeerState::Up => self.up_since.or(last_wall),
+            PeerState::Down => self.down_since.or(last_wall),
+            PeerState::Unknown => None,
+        };
+        PeerView {
+            role,
+            name,
+            address: address.filter(|a| !a.is_empty()),
+            state,
+            since: since.unwrap_or(self.started_at),
+            phase: hello.map(|h| h.phase.clone()),
+            last_contact: last_wall,
+            last_error: self.last_error.clone(),
+            open_sessions: hello.map(|h| h.open_sessions),
+            position: hello.map(|h| h.position),
+            held_digest: hello.map(|h| h.held_digest),
+            state_digest: hello.map(|h| h.state_digest),
+            settings_revision: hello.map(|h| h.settings),
+            lag_events: lag,
+            lag_seconds: lag.map(|_| self.lag_seconds(now)),
+            clock_skew_ms: self.skew_ms,
+        }
+    }
+}

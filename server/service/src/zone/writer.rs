@@ -1,0 +1,292 @@
+//! The one that commits: takes what has arrived, writes it in one transaction, and only then shows and answers it.
+
+use std::{collections::VecDeque, time::Duration};
+
+use tokio::sync::{mpsc, oneshot};
+use userlock_core::{
+    id::{LogId, OriginId},
+    record::Run,
+    server::{Input, Note, Output, Refusal, Row},
+    settings::OwnSettings,
+    sync::Snapshot,
+};
+
+use super::{AdoptError, Job, StoredPeer, SubmitError, Zone};
+use crate::{
+    clock,
+    store::state::{Commit, StateError, StateWriter},
+};
+
+/// A commit is not made larger once it has so many inputs or records.
+const MAX_INPUTS: usize = 1024;
+const MAX_RECORDS: usize = 8192;
+/// The state's changed pieces are written down after so many records, or so long after the last time.
+const CHECKPOINT_RECORDS: usize = 20_000;
+const CHECKPOINT_MS: i64 = 10_000;
+/// While the disk refuses, a commit of nothing is tried so often, to know when it takes again.
+const PROBE: Duration = Duration::from_secs(1);
+
+/// The task that commits.
+pub type WriterTask = tokio::task::JoinHandle<()>;
+
+type Reply = oneshot::Sender<Result<Output, SubmitError>>;
+
+pub(super) struct Writer {
+    zone: Zone,
+    store: StateWriter,
+    jobs: mpsc::Receiver<Job>,
+    waiting: VecDeque<Job>,
+    records_since: usize,
+    checkpoint_at: i64,
+}
+
+impl Writer {
+    pub(super) fn start(zone: Zone, store: StateWriter, jobs: mpsc::Receiver<Job>) -> WriterTask {
+        let writer =
+            Self { zone, store, jobs, waiting: VecDeque::new(), records_since: 0, checkpoint_at: clock::now_ms() };
+        tokio::spawn(writer.run())
+    }
+
+    async fn run(mut self) {
+        loop {
+            if self.waiting.is_empty() {
+                let able = self.zone.is_able();
+                let next = tokio::select! {
+                    job = self.jobs.recv() => job,
+                    () = tokio::time::sleep(PROBE), if !able => {
+                        self.probe().await;
+                        continue;
+                    }
+                };
+                match next {
+                    Some(job) => self.waiting.push_back(job),
+                    None => break,
+                }
+            }
+            while self.waiting.len() < MAX_INPUTS
+                && let Ok(job) = self.jobs.try_recv()
+            {
+                self.waiting.push_back(job);
+            }
+            match self.waiting.front() {
+                Some(Job::Input { .. }) => self.commit_inputs().await,
+                Some(_) => {
+                    if let Some(job) = self.waiting.pop_front() {
+                        self.do_alone(job).await;
+                    }
+                }
+                None => {}
+            }
+        }
+        // Everything is on the disk; this only spares the next start the folding of the last records.
+        if let Err(error) = self.checkpoint_now().await {
+            tracing::warn!(%error, "the state's pieces were not written at the end; the log has everything");
+        }
+    }
+
+    async fn probe(&mut self) {
+        let result = self.store.put("probe", &clock::now_ms()).await;
+        self.note_able(result.as_ref().err());
+    }
+
+    fn note_able(&self, error: Option<&StateError>) {
+        let able = error.is_none();
+        let was = self.zone.inner.able.swap(able, std::sync::atomic::Ordering::Relaxed);
+        if was != able {
+            match error {
+                Some(error) => tracing::error!(%error, "commits fail: this server is not ready"),
+                None => tracing::info!("commits succeed again"),
+            }
+        }
+    }
+
+    /// Stages what waits, up to the first job of another sort, commits it, applies it, answers it.
+    async fn commit_inputs(&mut self) {
+        let now = clock::now_ms();
+        let mut replies: Vec<Reply> = Vec::new();
+        let mut again = VecDeque::new();
+        let (batch, segments, rows) = {
+            let due = self.records_since >= CHECKPOINT_RECORDS || now - self.checkpoint_at >= CHECKPOINT_MS;
+            let rows = due.then(|| {
+                let mut server = self.zone.server_mut();
+                (server.checkpoint(), server.position)
+            });
+            let server = self.zone.server();
+            let mut batch = server.batch();
+            while batch.records() < MAX_RECORDS && batch.len() < MAX_INPUTS {
+                let Some(Job::Input { .. }) = self.waiting.front() else { break };
+                let Some(Job::Input { input, reply }) = self.waiting.pop_front() else { break };
+                match server.stage(&mut batch, (*input).clone(), now) {
+                    Ok(()) => replies.push(reply),
+                    Err(Refusal::NextBatch) => again.push_back(Job::Input { input, reply }),
+                    Err(refusal) => _ = reply.send(Err(refusal.into())),
+                }
+            }
+            let segments = server.segments(&batch);
+            (batch, segments, rows)
+        };
+        // What has to wait stays before what came later.
+        while let Some(job) = again.pop_back() {
+            self.waiting.push_front(job);
+        }
+        if batch.is_empty() {
+            self.forget_checkpoint(rows);
+            return;
+        }
+        let commit = Commit {
+            segments: &segments,
+            rows: rows.as_ref().map(|(rows, position)| (rows.as_slice(), *position)),
+            replace_rows: false,
+            settings: batch.settings().map(|d| &**d),
+            cursor: batch.cursor(),
+            at: now,
+        };
+        let writes = !segments.is_empty() || commit.settings.is_some() || commit.cursor.is_some();
+        let result = if writes { self.store.commit(commit).await } else { Ok(()) };
+        if let Err(error) = result {
+            self.note_able(Some(&error));
+            self.forget_checkpoint(rows);
+            for reply in replies {
+                _ = reply.send(Err(SubmitError::Unavailable(error.to_string())));
+            }
+            return;
+        }
+        if writes {
+            self.note_able(None);
+        }
+        self.records_since += batch.records();
+        match rows {
+            Some(_) if writes => (self.records_since, self.checkpoint_at) = (0, now),
+            rows => self.forget_checkpoint(rows),
+        }
+        let (applied, position) = {
+            let mut server = self.zone.server_mut();
+            let applied = server.apply(batch, now);
+            (applied, server.position)
+        };
+        for (reply, output) in replies.into_iter().zip(applied.outputs) {
+            _ = reply.send(Ok(output));
+        }
+        self.publish(position, applied.notes, now);
+    }
+
+    /// What a checkpoint would have written was not: it is written with the next.
+    fn forget_checkpoint(&self, rows: Option<(Vec<Row>, u64)>) {
+        if let Some((rows, _)) = rows {
+            self.zone.server_mut().not_written(&rows);
+        }
+    }
+
+    fn publish(&self, position: u64, notes: Vec<Note>, now: i64) {
+        self.zone.inner.position.send_replace(position);
+        self.zone.inner.commands.send_modify(|n| *n += 1);
+        for note in notes {
+            if let Note::Activity { logons, denied } = note {
+                self.zone.activity().count(logons, denied, now);
+            } else {
+                // The receiver lives as long as the server.
+                _ = self.zone.inner.notes.send(note);
+            }
+        }
+    }
+
+    async fn checkpoint_now(&mut self) -> Result<(), StateError> {
+        let (rows, position) = {
+            let mut server = self.zone.server_mut();
+            (server.checkpoint(), server.position)
+        };
+        let commit = Commit { rows: Some((&rows, position)), at: clock::now_ms(), ..Commit::default() };
+        let result = self.store.commit(commit).await;
+        if result.is_err() {
+            self.forget_checkpoint(Some((rows, position)));
+        }
+        result
+    }
+
+    async fn do_alone(&mut self, job: Job) {
+        match job {
+            Job::Input { .. } => {}
+            Job::Adopt { snapshot, reply } => _ = reply.send(self.adopt(*snapshot).await),
+            Job::CutBranch { origin, first, branch, reply } => {
+                _ = reply.send(self.cut_branch(origin, first, *branch).await);
+            }
+            Job::Own { settings, reply } => _ = reply.send(self.set_own(*settings).await),
+            Job::Peer { peer, reply } => _ = reply.send(self.set_peer(*peer).await),
+            Job::KeepRun { run } => {
+                if let Err(error) = self.store.keep_run(&run).await {
+                    tracing::warn!(%error, "the history of a run was not kept");
+                }
+            }
+        }
+    }
+
+    async fn set_own(&mut self, settings: OwnSettings) -> Result<(), SubmitError> {
+        self.store.put("own_settings", &settings).await?;
+        *self.zone.inner.own.write().unwrap_or_else(std::sync::PoisonError::into_inner) = settings;
+        Ok(())
+    }
+
+    async fn set_peer(&mut self, peer: StoredPeer) -> Result<(), SubmitError> {
+        self.store.put("peer", &peer).await?;
+        *self.zone.inner.stored_peer.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(peer);
+        self.zone.server_mut().has_peer_now();
+        self.zone.primary_facts().has_backup = true;
+        Ok(())
+    }
+
+    async fn adopt(&mut self, snapshot: Snapshot) -> Result<(), AdoptError> {
+        let now = clock::now_ms();
+        let wanted = self.zone.read(|server| server.beyond(&snapshot));
+        let mut beyond: Vec<Run> = Vec::new();
+        for (origin, first, last) in wanted {
+            let records = self.zone.store().records(&origin.0, first, last).await;
+            beyond.extend(records.map_err(SubmitError::from)?);
+        }
+        let (adoption, position) = {
+            let server = self.zone.server();
+            (server.prepare_adoption(snapshot, &beyond, now)?, server.position)
+        };
+        let rows = adoption.rows();
+        let commit = Commit {
+            rows: Some((&rows, position)),
+            replace_rows: true,
+            cursor: Some(adoption.cursor()),
+            at: now,
+            ..Commit::default()
+        };
+        if let Err(error) = self.store.commit(commit).await {
+            self.note_able(Some(&error));
+            return Err(SubmitError::from(error).into());
+        }
+        self.zone.server_mut().install(adoption);
+        self.publish(position, Vec::new(), now);
+        Ok(())
+    }
+
+    /// Logs the branch under its own name, then says that the records are not here under the old one. A crash between
+    /// the two leaves both, and the same fork is found and filed again under the same name.
+    async fn cut_branch(&mut self, origin: OriginId, first: u64, branch: Run) -> Result<(), SubmitError> {
+        let now = clock::now_ms();
+        let input = Input::Peer { source: LogId::NIL, runs: vec![branch], cursor: None };
+        let (batch, segments) = {
+            let server = self.zone.server();
+            let mut batch = server.batch();
+            server.stage(&mut batch, input, now)?;
+            let segments = server.segments(&batch);
+            (batch, segments)
+        };
+        self.store.commit(Commit { segments: &segments, at: now, ..Commit::default() }).await?;
+        self.store.cut_origin(&origin.0, first).await?;
+        let chain = self.zone.store().records(&origin.0, first.saturating_sub(1), first.saturating_sub(1)).await?;
+        let before = chain.first().and_then(|run| run.chain_at(first.saturating_sub(1))).unwrap_or_default();
+        let position = {
+            let mut server = self.zone.server_mut();
+            server.apply(batch, now);
+            server.cut(origin, first, before);
+            server.position
+        };
+        self.checkpoint_now().await?;
+        self.publish(position, Vec::new(), now);
+        Ok(())
+    }
+}
