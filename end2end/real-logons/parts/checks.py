@@ -54,9 +54,7 @@ class Checks:
             print("\n".join(lines[-TAIL:]))
 
 
-def wait_for(
-    seconds: float, look: Callable[[], T], good: Callable[[T], object] = bool
-) -> tuple[object, T | None]:
+def wait_for(seconds: float, look: Callable[[], T], good: Callable[[T], object] = bool) -> tuple[object, T | None]:
     """What was seen last, and the same again if it was good in time. An error counts as not yet."""
     deadline = time.monotonic() + seconds
     while True:

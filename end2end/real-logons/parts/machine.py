@@ -62,7 +62,9 @@ class Machine:
         self._replace("/etc/group", group)
         self._replace("/etc/shadow", shadow, mode=0o600)
         if Path("/etc/gshadow").exists():
-            self._replace("/etc/gshadow", [f"{line.split(':')[0]}:*::{line.split(':')[3]}" for line in group], mode=0o600)
+            self._replace(
+                "/etc/gshadow", [f"{line.split(':')[0]}:*::{line.split(':')[3]}" for line in group], mode=0o600
+            )
         if Path("/etc/nsswitch.conf").exists():
             names = ("passwd", "group", "shadow", "gshadow", "hosts")
             self._replace("/etc/nsswitch.conf", [f"{name}: files" for name in names])
@@ -76,7 +78,8 @@ class Machine:
     def _keys(self) -> None:
         for name in ("host", *USERS):
             subprocess.run(
-                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(STAGE / "keys" / name)], check=True
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(STAGE / "keys" / name)],
+                check=True,
             )
 
     def hook(self, command: str) -> None:

@@ -9,6 +9,10 @@ from pathlib import Path
 from parts.network import at
 
 
+class ProgramFailed(OSError):
+    """A program that ended with an error. An OSError, so that waiting goes on."""
+
+
 class Program:
     def __init__(self, name: str, node: str | None, command: list[str], logs: Path) -> None:
         self.name = name
@@ -63,8 +67,10 @@ def run_once(name: str, node: str | None, command: list[str], logs: Path, second
     """A program that ends by itself; its standard output. What it says on standard error goes to its log."""
     logs.mkdir(parents=True, exist_ok=True)
     with (logs / f"{name}.log").open("ab") as log:
-        done = subprocess.run(at(node, command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, timeout=seconds)
+        done = subprocess.run(
+            at(node, command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, timeout=seconds
+        )
         log.write(done.stdout if done.returncode else b"")
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}, see {name}.log")
+        raise ProgramFailed(f"{' '.join(command)} ended with {done.returncode}, see {name}.log")
     return done.stdout.decode()

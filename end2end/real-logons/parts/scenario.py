@@ -30,6 +30,7 @@ class Test:
     def start(self) -> None:
         self.zone.start_servers()
         self.zone.start_agent()
+        self.checks.within(10, "the agent is connected to the Primary", self.zone.agent_status, _on_primary)
         self.machine.hook(self.zone.hook)
         self.machine.start_sshd()
         reachable(self.checks)
@@ -42,11 +43,15 @@ class Test:
 
     def everywhere(self, what: str, seconds: float = LIVE) -> None:
         for server in self.zone.servers:
-            self.checks.within(seconds, f"{what}, at the {server.role}", server.users, lambda seen: seen == self.ledger.open())
+            self.checks.within(
+                seconds, f"{what}, at the {server.role}", server.users, lambda seen: seen == self.ledger.open()
+            )
 
     def asked(self, user: str, admitted: bool, seconds: float, what: str, *, password: bool = False) -> Logon:
         logon, delay = self.ledger.log_on(user, password=password)
-        self.checks.check(what, logon.admitted == admitted, logon.message or "no message", f"hook {delay * 1000:.0f} ms")
+        self.checks.check(
+            what, logon.admitted == admitted, logon.message or "no message", f"hook {delay * 1000:.0f} ms"
+        )
         self.checks.check(f"... within {seconds:g} s", delay < seconds, f"{delay:.3f} s")
         return logon
 
@@ -73,7 +78,11 @@ class Test:
 
     def primary_is_back(self) -> None:
         """The agent asks the Primary first again, so that its next death is felt."""
-        self.checks.within(BACK, "the agent has returned to the Primary", self.zone.agent_status, lambda told: told["server"] == "primary")
+        self.checks.within(BACK, "the agent has returned to the Primary", self.zone.agent_status, _on_primary)
+
+
+def _on_primary(status: dict[str, object]) -> bool:
+    return status["connected"] is True and status["role"] == "primary"
 
 
 def _pairs_equal(certificate: dict[str, list[object]]) -> bool:
@@ -91,10 +100,13 @@ def run(checks: Checks, machine: Machine, _network: Network, work: Path, program
     test.ledger.log_off_all()
     test.everywhere("nobody is logged on")
     test.healed()
+    checks.within(LIVE, "nothing waits in the agent's spool", test.zone.agent_status, lambda told: told["waiting"] == 0)
     delays = test.ledger.delays
     checks.say(
         "What the hook added to a logon, median: "
-        + ", ".join(f"{phase} {delays.median(phase) * 1000:.1f} ms" for phase in ("account", "open_session", "close_session"))
+        + ", ".join(
+            f"{phase} {delays.median(phase) * 1000:.1f} ms" for phase in ("account", "open_session", "close_session")
+        )
     )
 
 
@@ -136,11 +148,16 @@ def limit(test: Test) -> None:
     rule = {"subject": {"kind": "user", "name": "alice"}, "limits": {"terminal": 1}}
     test.primary.api.post("/api/v1/protected-accounts", rule)
     test.checks.within(
-        LIVE, "the Backup has the new settings", test.zone.certificate, lambda c: c["settings_revision"][0] == c["settings_revision"][1]
+        LIVE,
+        "the Backup has the new settings",
+        test.zone.certificate,
+        lambda c: c["settings_revision"][0] == c["settings_revision"][1],
     )
     test.asked("alice", True, AT_ONCE, "alice's first logon is admitted")
     refused = test.asked("alice", False, AT_ONCE, "her second is refused")
-    test.checks.check("she is told why", "1 of 1 terminal" in refused.message and NAME in refused.message, refused.message)
+    test.checks.check(
+        "she is told why", "1 of 1 terminal" in refused.message and NAME in refused.message, refused.message
+    )
     test.refused_in_events("alice", "1 of 1 terminal")
     test.asked("bob", True, AT_ONCE, "bob is not limited")
     test.everywhere("alice has one session and bob has one")
@@ -166,7 +183,9 @@ def killed(test: Test) -> None:
 
 
 def _on_backup_alone(test: Test) -> None:
-    test.checks.within(10, "the Backup sees the Primary down", test.backup.state, lambda state: state["peer"]["state"] == "down")
+    test.checks.within(
+        10, "the Backup sees the Primary down", test.backup.state, lambda state: state["peer"]["state"] == "down"
+    )
 
 
 def _backup_lists(test: Test, what: str) -> None:
@@ -214,7 +233,9 @@ def offline_deny(test: Test) -> None:
     """The same with the offline policy deny"""
     test.primary.api.change("/api/v1/settings/general", offline_policy="deny")
     test.checks.within(LIVE, "the Backup has the new settings", test.zone.certificate, _pairs_equal)
-    test.checks.within(40, "the agent knows the new policy", test.zone.agent_status, lambda told: told["offline_policy"] == "deny")
+    test.checks.within(
+        40, "the agent knows the new policy", test.zone.agent_status, lambda told: told["offline_policy"] == "deny"
+    )
     _kill_both(test)
     test.asked("dave", False, STOPPED, "dave is refused: the offline policy is deny")
     rescued = test.ledger.desk.log_on(RESCUED)
@@ -241,6 +262,10 @@ def _offline_decisions(test: Test, server: Server, user: str, allow: bool) -> No
     test.checks.within(
         HEALED,
         f"the offline decision about {user} is reported to the {server.role}",
-        lambda: [event for event in server.events("offline_decision") if event["user"] == user and event["payload"]["allow"] == allow],
+        lambda: [
+            event
+            for event in server.events("offline_decision")
+            if event["user"] == user and event["payload"]["allow"] == allow
+        ],
         lambda found: len(found) == 1,
     )

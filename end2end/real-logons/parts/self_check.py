@@ -31,16 +31,22 @@ def run(checks: Checks, machine: Machine, _network: Network, _work: Path, _progr
     alice = desk.log_on("alice")
     checks.check("alice is let in", alice.admitted, alice.message, f"{alice.seconds * 1000:.0f} ms")
     seen, _ = wait_for(2, lambda: _calls("alice"), lambda calls: len(calls) == 2)
-    checks.check("the hook sees account and open_session", [call[0] for call in seen] == ["account", "open_session"], seen)
+    checks.check(
+        "the hook sees account and open_session", [call[0] for call in seen] == ["account", "open_session"], seen
+    )
     first = (_calls("alice") or [[""] * 8])[0]
-    checks.check("of the service sshd, from the client's address, as root", first[2:4] + first[6:7] == ["sshd", HUB, "0"])
+    checks.check(
+        "of the service sshd, from the client's address, as root", first[2:4] + first[6:7] == ["sshd", HUB, "0"]
+    )
     checks.check("on a machine with a name of its own", first[7] == NAME, first)
     checks.check("the session stays open", alice.open)
     desk.end(alice)
     seen, closed = wait_for(2, lambda: _calls("alice"), lambda calls: len(calls) == 3)
     checks.check("its end is close_session", closed and closed[2][0] == "close_session", seen)
     checks.check("of the process that opened it", closed and closed[1][5] == closed[2][5])
-    checks.check("the phases are timed", [delay.phase for delay in delays.new()] == ["account", "open_session", "close_session"])
+    checks.check(
+        "the phases are timed", [delay.phase for delay in delays.new()] == ["account", "open_session", "close_session"]
+    )
 
     bob = desk.log_on("bob")
     checks.check("a non-zero exit in the account phase refuses bob", not bob.admitted and bob.process.returncode != 0)

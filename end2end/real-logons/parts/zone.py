@@ -25,7 +25,9 @@ class Server:
         self.folder.mkdir()
         self.config = self.folder / "userlock.toml"
         self.logs = machine.logs
-        self.program = machine.add(Program(role, role, [self.userlock, "serve", "--config", str(self.config)], self.logs))
+        self.program = machine.add(
+            Program(role, role, [self.userlock, "serve", "--config", str(self.config)], self.logs)
+        )
         self.about: dict[str, Any] = {}
         self.api: Api
 
@@ -91,7 +93,16 @@ class Zone:
     def _token(self) -> str:
         """A token is a setting of the zone, so the Backup knows it too."""
         out = self.work / "token"
-        command = [self.primary.userlock, "token", "--config", str(self.primary.config), "--name", "real-logons", "--out", str(out)]
+        command = [
+            self.primary.userlock,
+            "token",
+            "--config",
+            str(self.primary.config),
+            "--name",
+            "real-logons",
+            "--out",
+            str(out),
+        ]
         run_once("primary-token", "primary", command, self.machine.logs)
         return out.read_text().strip()
 
@@ -103,7 +114,8 @@ class Zone:
 
     def agent_status(self) -> dict[str, Any]:
         """What `userlock-agent status` tells."""
-        return json.loads(run_once("agent-status", "desk", [self.agent_program, "status", "--json", "--socket", SOCKET], self.machine.logs))
+        command = [self.agent_program, "status", "--json", "--socket", SOCKET]
+        return json.loads(run_once("agent-status", "desk", command, self.machine.logs))
 
     def _secret(self, name: str, content: str) -> Path:
         path = self.work / name
