@@ -57,7 +57,7 @@ class Test:
 
     def healed(self) -> None:
         """One look at both servers for all of it, so that they do not agree on less than what happened."""
-        what = "lists, held, digests and settings are equal, and every logon, logoff and refusal is there exactly once on both"
+        what = "lists, held, digests and settings are equal, every logon, logoff and refusal is on both exactly once"
         self.checks.within(HEALED, what, self.differences, lambda found: not found)
 
     def differences(self) -> list[str]:
