@@ -178,4 +178,48 @@ mod tests {
         assert!(parse_fingerprint(&of_nothing[1..]).is_err());
         assert!(parse_fingerprint(&"zz".repeat(32)).is_err());
     }
+
+    /// A TLS server that answers each request with 200; its address and fingerprint.
+    fn server() -> (String, String) {
+        use std::io::{Read, Write};
+        let made = rcgen::generate_simple_self_signed(vec!["another-name".into()]).unwrap();
+        let der = made.cert.der().clone();
+        let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let config = rustls::ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![der.clone()], key)
+            .unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let connection = rustls::ServerConnection::new(Arc::new(config.clone())).unwrap();
+                let mut stream = rustls::StreamOwned::new(connection, stream);
+                // Who does not trust us goes away here.
+                if stream.read(&mut [0; 4096]).is_ok_and(|length| length > 0) {
+                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+                    stream.conn.send_close_notify();
+                    let _ = stream.flush();
+                }
+            }
+        });
+        (url, fingerprint_of(&der))
+    }
+
+    #[tokio::test]
+    async fn only_the_server_with_the_pinned_certificate_is_spoken_to() {
+        let (url, fingerprint) = server();
+        let timeout = Duration::from_secs(5);
+        assert_eq!(fetch_fingerprint(&url, timeout).await.unwrap(), fingerprint);
+        assert!(fetch_fingerprint("http://127.0.0.1:1", timeout).await.is_err());
+        let get = async |pin: Option<&str>| {
+            super::super::http_client(pin).unwrap().get(&url).timeout(timeout).send().await.map(|r| r.status().as_u16())
+        };
+        assert_eq!(get(Some(&fingerprint)).await.unwrap(), 200, "whatever name it has");
+        assert_eq!(get(Some(&fingerprint.to_uppercase())).await.unwrap(), 200);
+        assert!(get(Some(&"ab".repeat(32))).await.is_err());
+        assert!(get(None).await.is_err(), "without a pin there is no TLS");
+    }
 }

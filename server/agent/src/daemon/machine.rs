@@ -1,0 +1,342 @@
+//! This machine behind the reporter: what PAM tells becomes events, and commands become signals.
+
+use std::{
+    io,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use userlock_core::{
+    agent::{
+        obey::Obedience,
+        offline::{Seen, decide},
+    },
+    agent_api::DecisionRequest,
+    event::{
+        Boot, Command, CommandAction, CommandOutcome, Denied, Inventory, Logon, LogonId, MAX_TEXT_BYTES, OfflineDecision,
+        SessionChange, Who, kind,
+    },
+    id::DecisionId,
+};
+
+use crate::{
+    accounts::Accounts,
+    files::{Durability, replace_json},
+    hook::{Answer, HookFiles, HookSettings, Note, OwnAnswer, PamCall, Phase},
+    reporter::{Decided, Host, Reporter, Zone},
+    sessions::{Admitted, LINE, Sessions},
+    signals::{GRACE, end_session},
+    spool::{Draft, SpoolError},
+    system::{Process, wall_ms},
+};
+
+/// The machine.
+pub struct Machine {
+    dir: PathBuf,
+    files: HookFiles,
+    ignored_services: Vec<String>,
+    accounts: Accounts,
+    /// Locked before anything of the reporter.
+    sessions: Mutex<Sessions>,
+    admitted: Mutex<Admitted>,
+    seen: Mutex<Seen>,
+}
+
+impl Host for Machine {
+    fn inventory(&self, number: &mut dyn FnMut(Inventory)) {
+        let sessions = self.sessions();
+        number(sessions.inventory());
+    }
+
+    fn obey(&self, reporter: &Arc<Reporter>, command: Command) {
+        let id = command.command_id;
+        if command.action != CommandAction::Logoff {
+            let detail = "this agent can log off; it cannot lock screens or show messages yet".to_owned();
+            reporter.command_result(id, CommandOutcome::Unsupported, Some(detail));
+            return;
+        }
+        let key = &command.session;
+        let here = *key.machine == *reporter.identity().machine && key.boot == reporter.boot();
+        let recorded = self.sessions().get(&key.logon).filter(|recorded| here && recorded.opener.lives()).cloned();
+        let Some(recorded) = recorded else {
+            reporter.command_result(id, CommandOutcome::NoSuchSession, None);
+            return;
+        };
+        let reporter = Arc::clone(reporter);
+        tokio::spawn(async move {
+            let (outcome, detail) = match end_session(recorded.opener, GRACE).await {
+                Ok(true) => (CommandOutcome::Done, None),
+                Ok(false) => (CommandOutcome::Failed, Some("the session's process does not end".to_owned())),
+                Err(error) => (CommandOutcome::Failed, Some(error.to_string())),
+            };
+            reporter.command_result(id, outcome, detail);
+        });
+    }
+
+    fn zone(&self, zone: &Zone) {
+        let settings = HookSettings::new(&zone.settings, &self.ignored_services);
+        if let Err(error) = self.files.set_settings(&settings) {
+            tracing::error!(%error, "what the hook must know could not be written");
+        }
+        if let Err(error) = replace_json(&self.dir.join("zone.json"), zone, Durability::Disk) {
+            tracing::error!(%error, "what the servers told could not be written");
+        }
+    }
+
+    fn remember(&self, memory: &Obedience) -> io::Result<()> {
+        replace_json(&self.dir.join("commands.json"), memory, Durability::Disk).map_err(io::Error::other)
+    }
+}
+
+impl Machine {
+    /// The machine with what was recorded about it.
+    pub(super) fn new(dir: PathBuf, ignored_services: Vec<String>, sessions: Sessions, seen: Seen) -> Self {
+        Self {
+            files: HookFiles::new(&dir),
+            dir,
+            ignored_services,
+            accounts: Accounts::default(),
+            sessions: Mutex::new(sessions),
+            admitted: Mutex::new(Admitted::default()),
+            seen: Mutex::new(seen),
+        }
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many sessions are recorded as open.
+    #[must_use]
+    pub fn open_sessions(&self) -> usize {
+        self.sessions().len()
+    }
+
+    /// Reports what happened while the agent was away: a boot, what the hook noted, who is still here.
+    ///
+    /// # Errors
+    /// The spool could not be written.
+    pub(super) fn begin(&self, reporter: &Reporter, fresh: bool) -> Result<(), SpoolError> {
+        let mut sessions = self.sessions();
+        let new_boot = sessions.new_boot();
+        let notes = self.files.notes()?;
+        let (before, of_boot): (Vec<_>, Vec<_>) = notes.iter().partition(|(_, note)| note.boot != reporter.boot());
+        if fresh {
+            let inventory = Draft::new(kind::INVENTORY, wall_ms(), &sessions.inventory())?;
+            self.record_with(&mut sessions, reporter, &[inventory])?;
+        }
+        for (_, note) in before {
+            self.record_note(&mut sessions, reporter, note)?;
+        }
+        if new_boot {
+            let boot = Draft::new(kind::BOOT, wall_ms(), &Boot { boot: reporter.boot() })?;
+            self.record_with(&mut sessions, reporter, &[boot])?;
+        }
+        for (_, note) in of_boot {
+            self.record_note(&mut sessions, reporter, note)?;
+        }
+        if !fresh || !sessions.is_empty() {
+            let inventory = Draft::new(kind::INVENTORY, wall_ms(), &sessions.inventory())?;
+            self.record_with(&mut sessions, reporter, &[inventory])?;
+        }
+        self.files.forget(&notes)?;
+        Ok(())
+    }
+
+    /// Reports events, and takes over the sessions that they open and end.
+    fn record(&self, reporter: &Reporter, drafts: &[Draft]) -> Result<(), SpoolError> {
+        let mut sessions = self.sessions();
+        self.record_with(&mut sessions, reporter, drafts)
+    }
+
+    fn record_with(&self, sessions: &mut Sessions, reporter: &Reporter, drafts: &[Draft]) -> Result<(), SpoolError> {
+        let ids = reporter.report_all(drafts)?;
+        if let Err(error) = sessions.numbered(drafts, ids.last()) {
+            tracing::error!(%error, "the recorded sessions could not be written");
+        }
+        Ok(())
+    }
+
+    /// Reports the end of sessions whose process ended without PAM saying so, and what the hook noted meanwhile.
+    pub(super) fn look_around(&self, reporter: &Reporter) {
+        if let Err(error) = self.take_notes(reporter).and_then(|()| self.bury_dead(reporter)) {
+            tracing::error!(%error, "what happened on this machine could not be written");
+        }
+    }
+
+    fn bury_dead(&self, reporter: &Reporter) -> Result<(), SpoolError> {
+        let mut sessions = self.sessions();
+        let end = |logon: LogonId| self.logoff(reporter, logon, Some("its process has ended"), wall_ms());
+        let drafts: Vec<Draft> = sessions.dead().into_iter().map(end).collect::<Result<_, _>>()?;
+        if drafts.is_empty() { Ok(()) } else { self.record_with(&mut sessions, reporter, &drafts) }
+    }
+
+    fn take_notes(&self, reporter: &Reporter) -> Result<(), SpoolError> {
+        let notes = self.files.notes()?;
+        if notes.is_empty() {
+            return Ok(());
+        }
+        let mut sessions = self.sessions();
+        for (_, note) in &notes {
+            self.record_note(&mut sessions, reporter, note)?;
+        }
+        Ok(self.files.forget(&notes)?)
+    }
+
+    /// Reports what a note tells of. What the daemon has heard of already is not told again.
+    fn record_note(&self, sessions: &mut Sessions, reporter: &Reporter, note: &Note) -> Result<(), SpoolError> {
+        let mut drafts = Vec::new();
+        let call = &note.call;
+        let who = call.who(Accounts::display_name(&call.user));
+        let Some(logon) = call.opener.logon_id().filter(|_| who.within_bounds()) else { return Ok(()) };
+        let recorded = sessions.get(&logon).is_some();
+        let of_boot = note.boot == reporter.boot();
+        match call.phase {
+            Phase::Account => {
+                if let Some(answer) = &note.answer {
+                    self.draft_offline(call.decision_id, &who, answer, note.at, &mut drafts)?;
+                }
+            }
+            Phase::OpenSession if !recorded => {
+                let event = Logon { boot: note.boot, logon, decision_id: None, who };
+                drafts.push(Draft::new(kind::LOGON, note.at, &event)?);
+            }
+            Phase::CloseSession if recorded || !of_boot => {
+                let event = SessionChange { boot: note.boot, logon, reason: None };
+                drafts.push(Draft::new(kind::LOGOFF, note.at, &event)?);
+            }
+            Phase::OpenSession | Phase::CloseSession => {}
+        }
+        if drafts.is_empty() { Ok(()) } else { self.record_with(sessions, reporter, &drafts) }
+    }
+
+    fn draft_offline(
+        &self,
+        decision_id: DecisionId,
+        who: &Who,
+        answer: &OwnAnswer,
+        at: i64,
+        drafts: &mut Vec<Draft>,
+    ) -> Result<(), SpoolError> {
+        let mut reason = answer.why.clone();
+        reason.truncate(reason.floor_char_boundary(MAX_TEXT_BYTES));
+        let decision =
+            OfflineDecision { decision_id, who: who.clone(), allow: answer.allow, policy: answer.policy.clone(), reason };
+        drafts.push(Draft::new(kind::OFFLINE_DECISION, at, &decision)?);
+        if !answer.allow {
+            drafts.push(denied(decision_id, who, &answer.reason, at)?);
+        }
+        Ok(())
+    }
+
+    fn logoff(&self, reporter: &Reporter, logon: LogonId, reason: Option<&str>, at: i64) -> Result<Draft, SpoolError> {
+        let change = SessionChange { boot: reporter.boot(), logon, reason: reason.map(str::to_owned) };
+        Draft::new(kind::LOGOFF, at, &change)
+    }
+
+    /// Answers a call of the hook.
+    pub(super) async fn answer(&self, reporter: &Reporter, call: PamCall) -> Answer {
+        if self.ignored_services.contains(&call.service) {
+            return match call.phase {
+                Phase::Account => Answer::Verdict { allow: true, reason: String::new() },
+                _ => Answer::Recorded,
+            };
+        }
+        let who = call.who(Accounts::display_name(&call.user));
+        if !who.within_bounds() {
+            return Answer::Failed { error: "PAM did not tell a usable user name".into() };
+        }
+        let result = match call.phase {
+            Phase::Account => return self.decide(reporter, call, who).await,
+            Phase::OpenSession => self.open(reporter, &call, who),
+            Phase::CloseSession => self.close(reporter, &call),
+        };
+        match result {
+            Ok(()) => Answer::Recorded,
+            Err(error) => {
+                tracing::error!(%error, user = call.user, phase = ?call.phase, "what PAM told could not be written");
+                Answer::Failed { error: error.to_string() }
+            }
+        }
+    }
+
+    async fn decide(&self, reporter: &Reporter, call: PamCall, who: Who) -> Answer {
+        // The processes are looked at now: the one that asks may be gone when the session begins.
+        let line = call.opener.line(LINE);
+        let groups = self.accounts.groups(&call.user).await;
+        let request = DecisionRequest { decision_id: call.decision_id, who: who.clone(), groups, last_resort: false };
+        let mut drafts = Vec::new();
+        let (allow, reason, drafted) = match reporter.decide(request).await {
+            Decided::Answer { response, .. } if response.allow => (true, String::new(), Ok(())),
+            Decided::Answer { response, .. } => {
+                let draft = denied(call.decision_id, &who, &response.reason, wall_ms());
+                (false, response.reason, draft.map(|draft| drafts.push(draft)))
+            }
+            Decided::Offline { why } => {
+                let policy = reporter.zone().settings.offline_policy;
+                let now = wall_ms();
+                let own = {
+                    let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+                    decide(policy, &seen, &call.user, now)
+                };
+                tracing::warn!(user = call.user, allow = own.allow, policy = own.policy, why, "no server answered: the offline policy decided");
+                let answer = OwnAnswer { allow: own.allow, policy: own.policy, reason: own.reason.clone(), why };
+                let drafted = self.draft_offline(call.decision_id, &who, &answer, now, &mut drafts);
+                (own.allow, own.reason, drafted)
+            }
+        };
+        // The answer holds even when it cannot be written down: nobody is locked out by a full disk.
+        let recorded = drafted.and_then(|()| if drafts.is_empty() { Ok(()) } else { self.record(reporter, &drafts) });
+        if let Err(error) = recorded {
+            tracing::error!(%error, user = call.user, allow, "a decision could not be written");
+        }
+        if allow {
+            let mut admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
+            admitted.allowed(&call, line, Instant::now());
+        }
+        Answer::Verdict { allow, reason }
+    }
+
+    fn open(&self, reporter: &Reporter, call: &PamCall, who: Who) -> Result<(), SpoolError> {
+        let Some(logon) = call.opener.logon_id() else { return Ok(()) };
+        let decision_id = {
+            let mut admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
+            admitted.opened(call, &call.opener.line(LINE), Instant::now())
+        };
+        let now = wall_ms();
+        let mut sessions = self.sessions();
+        if sessions.get(&logon).is_some() {
+            return Ok(());
+        }
+        let event = Logon { boot: reporter.boot(), logon, decision_id, who };
+        self.record_with(&mut sessions, reporter, &[Draft::new(kind::LOGON, now, &event)?])?;
+        drop(sessions);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.note(&call.user, now)
+            && let Err(error) = self.files.set_seen(&seen)
+        {
+            tracing::error!(%error, "who logged on here could not be written");
+        }
+        Ok(())
+    }
+
+    fn close(&self, reporter: &Reporter, call: &PamCall) -> Result<(), SpoolError> {
+        let mut sessions = self.sessions();
+        // Some programs open in one process and close in another that comes from it.
+        let line = call.opener.line(LINE);
+        let of_user = |logon: &LogonId| sessions.get(logon).is_some_and(|recorded| recorded.who.user == call.user);
+        let Some(logon) = line.iter().filter_map(|process: &Process| process.logon_id()).find(of_user) else {
+            tracing::debug!(user = call.user, service = call.service, "the end of a session that was not recorded");
+            return Ok(());
+        };
+        let draft = self.logoff(reporter, logon, None, wall_ms())?;
+        self.record_with(&mut sessions, reporter, &[draft])
+    }
+}
+
+fn denied(decision_id: DecisionId, who: &Who, reason: &str, at: i64) -> Result<Draft, SpoolError> {
+    let mut reason = reason.to_owned();
+    reason.truncate(reason.floor_char_boundary(MAX_TEXT_BYTES));
+    Draft::new(kind::DENIED, at, &Denied { decision_id: Some(decision_id), who: who.clone(), reason })
+}
