@@ -128,8 +128,12 @@ pub async fn enrol(enrolment: Enrolment, machine: &str, dir: &Path) -> Result<St
         match clients.server(address)?.enrol(&request, TIMEOUT).await {
             Ok(given) => {
                 let machine = given.machine.clone();
-                let identity =
-                    IdentityFile { agent: given.agent, token: given.token, machine: given.machine, servers: enrolment.servers };
+                let identity = IdentityFile {
+                    agent: given.agent,
+                    token: given.token,
+                    machine: given.machine,
+                    servers: enrolment.servers,
+                };
                 replace_json(&file(dir), &identity, Durability::Disk)?;
                 return Ok(machine);
             }

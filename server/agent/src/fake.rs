@@ -182,7 +182,13 @@ impl Fake {
         let mut chain = batch.before;
         for WireRecord { seq, kind, at, chain: told, payload, .. } in &batch.records {
             let record = Record {
-                origin: batch.origin, rank: batch.rank, seq: *seq, machine: MACHINE.into(), kind: *kind, at: *at, chain: *told,
+                origin: batch.origin,
+                rank: batch.rank,
+                seq: *seq,
+                machine: MACHINE.into(),
+                kind: *kind,
+                at: *at,
+                chain: *told,
                 payload: payload.get().as_bytes().into(),
             };
             if record.chain_after(chain) != *told {
@@ -257,7 +263,8 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> Option<(String, Option<Str
 
 fn write_answer(mut stream: &TcpStream, status: u16, answer: &Value) -> Option<()> {
     let body = answer.to_string();
-    let head = format!("HTTP/1.1 {status} x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+    let head =
+        format!("HTTP/1.1 {status} x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
     stream.write_all(head.as_bytes()).ok()?;
     stream.write_all(body.as_bytes()).ok()
 }

@@ -30,7 +30,19 @@ pub const MAX_LINE_BYTES: usize = 64 * 1024;
 
 /// The services of PAM that log nobody on: they change the user of a session that is counted already, or start jobs.
 pub const IGNORED_SERVICES: [&str; 14] = [
-    "sudo", "sudo-i", "su", "su-l", "runuser", "runuser-l", "cron", "crond", "atd", "systemd-user", "polkit-1", "pkexec", "doas",
+    "sudo",
+    "sudo-i",
+    "su",
+    "su-l",
+    "runuser",
+    "runuser-l",
+    "cron",
+    "crond",
+    "atd",
+    "systemd-user",
+    "polkit-1",
+    "pkexec",
+    "doas",
     "other",
 ];
 
@@ -264,7 +276,7 @@ impl HookFiles {
         if std::fs::read_dir(&dir).map_err(FileError::new("read", &dir))?.count() >= MAX_NOTES {
             return Err(FileError::new("write to", &dir)(std::io::Error::other("too many notes wait for the daemon")));
         }
-        let name = format!("{:020}-{}.json", note.at, std::process::id());
+        let name = format!("{:020}-{}-{}.json", note.at, std::process::id(), note.call.decision_id);
         replace_json(&dir.join(name), note, Durability::Disk)
     }
 
@@ -348,8 +360,12 @@ mod tests {
         files.leave(&note(3)).unwrap();
         std::fs::write(dir.path().join("notes/00.json"), "{").unwrap();
         let notes = files.notes().unwrap();
+        files
+            .leave(&Note { call: PamCall { decision_id: DecisionId([2; 16]), ..call("sshd", "") }, ..note(20) })
+            .unwrap();
+        assert_eq!(files.notes().unwrap().len(), 3, "two in one millisecond");
         assert_eq!(notes.iter().map(|(_, note)| note.at).collect::<Vec<_>>(), [3, 20]);
-        files.forget(&notes).unwrap();
+        files.forget(&files.notes().unwrap()).unwrap();
         assert_eq!(files.notes().unwrap(), []);
         assert!(HookFiles::new(&dir.path().join("none")).leave(&note(1)).is_err(), "no folder is made for it");
     }

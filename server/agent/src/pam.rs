@@ -151,7 +151,7 @@ mod tests {
     fn call(phase: Phase, service: &str) -> PamCall {
         PamCall {
             phase,
-            decision_id: DecisionId([1; 16]),
+            decision_id: DecisionId(random_id().unwrap()),
             user: "alice".into(),
             rhost: String::new(),
             tty: String::new(),
@@ -209,9 +209,10 @@ mod tests {
             stream.write_all(format!("{}\n", serde_json::to_string(&answer).unwrap()).as_bytes()).unwrap();
             serde_json::from_str::<Request>(&line).unwrap()
         });
-        let outcome = run(&call(Phase::Account, "sshd"), &socket, dir.path());
+        let call = call(Phase::Account, "sshd");
+        let outcome = run(&call, &socket, dir.path());
         assert_eq!(outcome, Outcome { allow: false, say: Some("1 of 1 terminal sessions".into()) });
-        assert_eq!(daemon.join().unwrap(), Request::Pam(call(Phase::Account, "sshd")));
+        assert_eq!(daemon.join().unwrap(), Request::Pam(call));
         assert_eq!(HookFiles::new(dir.path()).notes().unwrap(), []);
     }
 }

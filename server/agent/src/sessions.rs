@@ -289,7 +289,11 @@ mod tests {
         let mut spool = Spool::open(dir.path(), "pc").unwrap();
         let me = Process::with_pid(std::process::id()).unwrap();
         let who = Who {
-            user: "a".into(), display_name: None, session_type: SessionType::Terminal, client_name: None, client_address: None,
+            user: "a".into(),
+            display_name: None,
+            session_type: SessionType::Terminal,
+            client_name: None,
+            client_address: None,
         };
         let logon = |process: Process| {
             let logon = Logon { boot, logon: process.logon_id().unwrap(), decision_id: None, who: who.clone() };

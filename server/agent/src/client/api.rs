@@ -83,7 +83,12 @@ impl Server {
     ///
     /// # Errors
     /// [`CallError`].
-    pub async fn hello(&self, token: &str, request: &HelloRequest, timeout: Duration) -> Result<HelloResponse, CallError> {
+    pub async fn hello(
+        &self,
+        token: &str,
+        request: &HelloRequest,
+        timeout: Duration,
+    ) -> Result<HelloResponse, CallError> {
         self.post("/agent/v1/hello", Some(token), request, timeout).await
     }
 
@@ -91,7 +96,12 @@ impl Server {
     ///
     /// # Errors
     /// [`CallError`].
-    pub async fn events(&self, token: &str, batch: &EventsRequest, timeout: Duration) -> Result<EventsResponse, CallError> {
+    pub async fn events(
+        &self,
+        token: &str,
+        batch: &EventsRequest,
+        timeout: Duration,
+    ) -> Result<EventsResponse, CallError> {
         self.post("/agent/v1/events", Some(token), batch, timeout).await
     }
 
@@ -99,7 +109,12 @@ impl Server {
     ///
     /// # Errors
     /// [`CallError`].
-    pub async fn decide(&self, token: &str, request: &DecisionRequest, timeout: Duration) -> Result<DecisionResponse, CallError> {
+    pub async fn decide(
+        &self,
+        token: &str,
+        request: &DecisionRequest,
+        timeout: Duration,
+    ) -> Result<DecisionResponse, CallError> {
         self.post("/agent/v1/decisions", Some(token), request, timeout).await
     }
 
@@ -107,7 +122,12 @@ impl Server {
     ///
     /// # Errors
     /// [`CallError`].
-    pub async fn commands(&self, token: &str, request: &CommandsRequest, timeout: Duration) -> Result<CommandsResponse, CallError> {
+    pub async fn commands(
+        &self,
+        token: &str,
+        request: &CommandsRequest,
+        timeout: Duration,
+    ) -> Result<CommandsResponse, CallError> {
         self.post("/agent/v1/commands", Some(token), request, timeout).await
     }
 

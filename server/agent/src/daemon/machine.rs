@@ -14,8 +14,8 @@ use userlock_core::{
     },
     agent_api::DecisionRequest,
     event::{
-        Boot, Command, CommandAction, CommandOutcome, Denied, Inventory, Logon, LogonId, MAX_TEXT_BYTES, OfflineDecision,
-        SessionChange, Who, kind,
+        Boot, Command, CommandAction, CommandOutcome, Denied, Inventory, Logon, LogonId, MAX_TEXT_BYTES,
+        OfflineDecision, SessionChange, Who, kind,
     },
     id::DecisionId,
 };
@@ -221,8 +221,13 @@ impl Machine {
     ) -> Result<(), SpoolError> {
         let mut reason = answer.why.clone();
         reason.truncate(reason.floor_char_boundary(MAX_TEXT_BYTES));
-        let decision =
-            OfflineDecision { decision_id, who: who.clone(), allow: answer.allow, policy: answer.policy.clone(), reason };
+        let decision = OfflineDecision {
+            decision_id,
+            who: who.clone(),
+            allow: answer.allow,
+            policy: answer.policy.clone(),
+            reason,
+        };
         drafts.push(Draft::new(kind::OFFLINE_DECISION, at, &decision)?);
         if !answer.allow {
             drafts.push(denied(decision_id, who, &answer.reason, at)?);
@@ -280,7 +285,13 @@ impl Machine {
                     let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
                     decide(policy, &seen, &call.user, now)
                 };
-                tracing::warn!(user = call.user, allow = own.allow, policy = own.policy, why, "no server answered: the offline policy decided");
+                tracing::warn!(
+                    user = call.user,
+                    allow = own.allow,
+                    policy = own.policy,
+                    why,
+                    "no server answered: the offline policy decided"
+                );
                 let answer = OwnAnswer { allow: own.allow, policy: own.policy, reason: own.reason.clone(), why };
                 let drafted = self.draft_offline(call.decision_id, &who, &answer, now, &mut drafts);
                 (own.allow, own.reason, drafted)

@@ -88,9 +88,7 @@ async fn answer(mut stream: UnixStream, machine: &Machine, reporter: &Reporter) 
     timeout(PATIENCE, reader.read_until(b'\n', &mut line)).await??;
     let answer = match serde_json::from_slice(&line) {
         Ok(Request::Pam(call)) => machine.answer(reporter, call).await,
-        Ok(Request::Status) => {
-            Answer::Status { agent: Box::new(reporter.status()), sessions: machine.open_sessions() }
-        }
+        Ok(Request::Status) => Answer::Status { agent: Box::new(reporter.status()), sessions: machine.open_sessions() },
         Err(error) => Answer::Failed { error: format!("not understood: {error}") },
     };
     let mut text = serde_json::to_vec(&answer)?;

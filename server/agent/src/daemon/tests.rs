@@ -170,8 +170,12 @@ async fn a_killed_daemon_finds_out_what_happened_meanwhile() {
     assert_eq!(setup.events(kind::LOGON).len(), 3, "none twice");
     assert_eq!(setup.events(kind::OFFLINE_DECISION)[0]["user"], "bob");
     let inventories = setup.events(kind::INVENTORY);
-    let mut alive: Vec<&str> =
-        inventories.last().unwrap()["sessions"].as_array().unwrap().iter().map(|s| s["logon"].as_str().unwrap()).collect();
+    let mut alive: Vec<&str> = inventories.last().unwrap()["sessions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| s["logon"].as_str().unwrap())
+        .collect();
     alive.sort_unstable();
     let (stays, comes) = (stays.logon(), comes.logon());
     let mut expected = [stays.as_str(), comes.as_str()];
@@ -241,6 +245,7 @@ async fn the_offline_policy_decides_when_no_server_does_and_is_reported_later() 
 async fn a_second_daemon_is_refused() {
     let setup = Setup::new().await;
     let _daemon = setup.daemon().await;
-    let options = Options { state_dir: setup.state(), socket: setup.dir.path().join("b.sock"), ignored_services: vec![] };
+    let options =
+        Options { state_dir: setup.state(), socket: setup.dir.path().join("b.sock"), ignored_services: vec![] };
     assert!(matches!(run(options, std::future::pending()).await, Err(DaemonError::InUse(_))));
 }

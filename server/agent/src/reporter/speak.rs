@@ -25,6 +25,9 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// How long until the other server's share is asked for, after something was sent, in ms.
 pub(super) const FIRST_RECHECK_MS: u64 = 1000;
 
+/// The most bytes of the reason why an agent is at a server.
+const MAX_WHY_BYTES: usize = 1000;
+
 /// Why a turn of the conversation ended early.
 enum Stop {
     /// The call failed.
@@ -70,7 +73,11 @@ impl Reporter {
         };
         // When no server answers, the probes find the first that does.
         let Some(server) = server else { return PAUSE };
-        match self.converse(&server).await {
+        let outcome = tokio::select! {
+            outcome = self.converse(&server) => outcome,
+            () = self.left(&server) => return Duration::ZERO,
+        };
+        match outcome {
             Ok(()) => {
                 let due = self.state().next_hello;
                 Duration::from_millis(due.saturating_sub(monotonic_ms()).max(1))
@@ -81,6 +88,15 @@ impl Reporter {
                 PAUSE
             }
             Err(Stop::Call(error)) => self.call_failed(&server, &error),
+        }
+    }
+
+    /// Ends when another server is used: a call to one that hangs is not waited for any longer then.
+    async fn left(&self, server: &Server) {
+        let mut moved = self.moved.subscribe();
+        while self.state().in_use().is_some_and(|now| now.address() == server.address()) {
+            // The channel lives as long as we do.
+            let _ = moved.changed().await;
         }
     }
 
@@ -190,7 +206,12 @@ impl Reporter {
             let news = !state.is_greeted(server);
             if news {
                 let why = state.index(server).map(|index| state.contact.why(index)).unwrap_or_default();
-                tracing::info!(server.url = server.address().url, why, skew_ms = answer.skew_ms, "reporting to this server");
+                tracing::info!(
+                    server.url = server.address().url,
+                    why,
+                    skew_ms = answer.skew_ms,
+                    "reporting to this server"
+                );
                 state.taken.clear();
             }
             state.greeted = Some((server.address().url.clone(), origin));
@@ -208,6 +229,8 @@ impl Reporter {
     fn hello(&self) -> HelloRequest {
         let spool = self.spool();
         let state = self.state();
+        let mut why = state.contact.why(state.contact.in_use());
+        why.truncate(why.floor_char_boundary(MAX_WHY_BYTES));
         HelloRequest {
             origin: spool.origin(),
             rank: spool.rank(),
@@ -215,7 +238,7 @@ impl Reporter {
             boot: self.boot,
             monotonic_ms: monotonic_ms(),
             wall_ms: wall_ms(),
-            why: state.contact.why(state.contact.in_use()),
+            why,
             epoch: state.memory.epoch,
             spool: spool.waiting(&state.held),
             reaches: state.reaches.clone(),
@@ -230,7 +253,9 @@ impl Reporter {
             return Some(Renewal::Settle);
         }
         let spool = self.spool();
-        let ours = |range: &userlock_core::agent_api::Range| spool.chain_at(range.last).filter(|_| range.last > 0 && !range.chain.is_nil());
+        let ours = |range: &userlock_core::agent_api::Range| {
+            spool.chain_at(range.last).filter(|_| range.last > 0 && !range.chain.is_nil())
+        };
         let proved = answer.held.iter().filter(|range| ours(range) == Some(range.chain)).map(|range| range.last).max();
         let forked = answer.held.iter().any(|range| ours(range).is_some_and(|chain| chain != range.chain));
         if forked || answer.verdict == HelloVerdict::Rewound {

@@ -1,7 +1,11 @@
 //! What a reporter knows at a moment.
 
 use userlock_core::{
-    agent::{contact::Contact, obey::Obedience, spool::{HeldBy, Overflow, count}},
+    agent::{
+        contact::Contact,
+        obey::Obedience,
+        spool::{HeldBy, Overflow, count},
+    },
     agent_api::{HelloResponse, Reach, ServerAddress},
     id::{CommandId, OriginId},
 };

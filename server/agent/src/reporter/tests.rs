@@ -74,7 +74,11 @@ fn logoff(n: u32) -> SessionChange {
 
 fn question(id: u8) -> DecisionRequest {
     let who = Who {
-        user: "alice".into(), display_name: None, session_type: SessionType::Terminal, client_name: None, client_address: None,
+        user: "alice".into(),
+        display_name: None,
+        session_type: SessionType::Terminal,
+        client_name: None,
+        client_address: None,
     };
     DecisionRequest { decision_id: DecisionId([id; 16]), who, groups: vec![], last_resort: false }
 }
@@ -141,6 +145,20 @@ async fn a_hung_primary_is_waited_for_once_and_for_300_ms_only() {
     assert!(!other.lock().decisions[0].last_resort, "the Primary had not failed yet");
     let (_, took) = ask(&agent, 2).await;
     assert!(took < Duration::from_millis(250), "{took:?}");
+}
+
+#[tokio::test]
+async fn events_do_not_wait_for_a_server_that_hangs_once_another_is_used() {
+    let (one, other) = Fake::pair();
+    let agent = agent(&[&one, &other], memory());
+    eventually("connected", || agent.reporter.status().connected).await;
+    one.be(Mood::Hanging);
+    agent.reporter.report(kind::LOGOFF, &logoff(1)).unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    ask(&agent, 1).await;
+    let moved = Instant::now();
+    eventually("the event is at the Backup", || other.kinds().contains(&kind::LOGOFF)).await;
+    assert!(moved.elapsed() < Duration::from_secs(1), "{:?}", moved.elapsed());
 }
 
 #[tokio::test]

@@ -292,7 +292,14 @@ impl Spool {
             if records.len() >= MAX_BATCH_RECORDS || (bytes > MAX_BATCH_BYTES && !records.is_empty()) {
                 break;
             }
-            records.push(WireRecord { seq, machine: None, kind: draft.kind, at: draft.at, chain, payload: raw(&draft)? });
+            records.push(WireRecord {
+                seq,
+                machine: None,
+                kind: draft.kind,
+                at: draft.at,
+                chain,
+                payload: raw(&draft)?,
+            });
         }
         let (origin, rank) = (self.writer.origin, self.writer.rank);
         Ok((!records.is_empty()).then_some(EventsRequest { origin, rank, before, records }))

@@ -3,7 +3,8 @@ use std::fs;
 use super::*;
 
 fn draft(n: u64) -> Draft {
-    Draft::new(if n == 1 { kind::INVENTORY } else { kind::LOGON }, 7, &serde_json::json!({ "n": n, "text": "é\"" })).unwrap()
+    Draft::new(if n == 1 { kind::INVENTORY } else { kind::LOGON }, 7, &serde_json::json!({ "n": n, "text": "é\"" }))
+        .unwrap()
 }
 
 fn drafts(numbers: std::ops::RangeInclusive<u64>) -> Vec<Draft> {
@@ -22,7 +23,14 @@ fn assert_chained(machine: &str, batch: &EventsRequest) {
     for r in &read.records {
         let payload: Arc<[u8]> = r.payload.get().as_bytes().into();
         let record = Record {
-            origin: read.origin, rank: read.rank, seq: r.seq, machine: machine.into(), kind: r.kind, at: r.at, chain: r.chain, payload,
+            origin: read.origin,
+            rank: read.rank,
+            seq: r.seq,
+            machine: machine.into(),
+            kind: r.kind,
+            at: r.at,
+            chain: r.chain,
+            payload,
         };
         assert_eq!(record.chain_after(chain), r.chain, "record {}", r.seq);
         chain = r.chain;

@@ -184,10 +184,7 @@ pub struct Patience {
 
 impl From<&AgentSettings> for Patience {
     fn from(settings: &AgentSettings) -> Self {
-        Self {
-            ask_next_after: settings.ask_backup_after_ms.into(),
-            give_up_after: settings.give_up_after_ms.into(),
-        }
+        Self { ask_next_after: settings.ask_backup_after_ms.into(), give_up_after: settings.give_up_after_ms.into() }
     }
 }
 
@@ -342,7 +339,8 @@ impl Ask {
     #[must_use]
     pub fn overdue(&self, now: u64) -> Vec<usize> {
         let patience = self.patience.ask_next_after;
-        let late = |asked: &Asked| matches!(asked, Asked::Waiting { since, .. } if now >= since.saturating_add(patience));
+        let late =
+            |asked: &Asked| matches!(asked, Asked::Waiting { since, .. } if now >= since.saturating_add(patience));
         self.servers.iter().filter(|(_, _, asked)| late(asked)).map(|(server, ..)| *server).collect()
     }
 }

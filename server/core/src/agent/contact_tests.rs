@@ -130,7 +130,8 @@ enum Input {
 
 fn inputs() -> impl Strategy<Value = Vec<Input>> {
     let failure = prop_oneof![Just(Failure::Unreachable), Just(Failure::NotServing)];
-    let input = prop_oneof![(0_u64..700).prop_map(Input::Wait), (0_usize..3, failure).prop_map(|(s, f)| Input::Fail(s, f))];
+    let input =
+        prop_oneof![(0_u64..700).prop_map(Input::Wait), (0_usize..3, failure).prop_map(|(s, f)| Input::Fail(s, f))];
     prop::collection::vec(input, 0..40)
 }
 

@@ -52,7 +52,9 @@ impl Seen {
 #[must_use]
 pub fn decide(policy: OfflinePolicy, seen: &Seen, user: &str, now: i64) -> Offline {
     let (allow, policy, reason) = match policy {
-        OfflinePolicy::Allow => (true, "allow".to_owned(), "No server answers; the offline policy allows it.".to_owned()),
+        OfflinePolicy::Allow => {
+            (true, "allow".to_owned(), "No server answers; the offline policy allows it.".to_owned())
+        }
         OfflinePolicy::Deny => (
             false,
             "deny".to_owned(),

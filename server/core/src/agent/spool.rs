@@ -180,7 +180,8 @@ mod tests {
     }
 
     fn any_spans() -> impl Strategy<Value = Vec<Span>> {
-        prop::collection::vec((1_u64..60, 0_u64..12), 0..6).prop_map(|v| joined(v.into_iter().map(|(a, n)| (a, a + n)).collect()))
+        prop::collection::vec((1_u64..60, 0_u64..12), 0..6)
+            .prop_map(|v| joined(v.into_iter().map(|(a, n)| (a, a + n)).collect()))
     }
 
     fn canonical(spans: &[Span]) -> bool {
