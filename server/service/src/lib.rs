@@ -3,9 +3,12 @@
 pub mod auth;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod http;
 pub mod log;
 pub mod random;
 pub mod store;
+pub mod sync;
+pub mod tend;
 pub mod tls;
 pub mod zone;

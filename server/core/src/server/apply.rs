@@ -60,6 +60,8 @@ pub enum Note {
         /// How many.
         count: u64,
     },
+    /// There is a command for an agent.
+    Command,
     /// The settings have a new revision.
     Settings,
 }
@@ -177,6 +179,7 @@ fn note_of(entry: &Entry, event: &Event) -> Option<Note> {
         Event::AgentEnrolled(_) => Some(Note::Enrolled { machine }),
         Event::AgentRevoked(_) => Some(Note::AgentEnded { machine, released: false }),
         Event::AgentReleased(_) => Some(Note::AgentEnded { machine, released: true }),
+        Event::Command(_) => Some(Note::Command),
         Event::Lost(lost) => Some(Note::Lost { machine, count: lost.last - lost.first + 1 }),
         _ => None,
     }

@@ -1,5 +1,7 @@
 //! The HTTP interface.
 
+pub mod agents;
+pub mod replication;
 pub mod assets;
 pub mod body;
 pub mod problem;

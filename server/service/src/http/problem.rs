@@ -72,6 +72,12 @@ fn problem(status: StatusCode, code: &str, title: &str, detail: impl Into<String
         .into()
 }
 
+/// Any other refusal.
+#[must_use]
+pub fn refuse(status: u16, code: &str, title: &str, detail: impl Into<String>) -> Refusal {
+    Problem { status, code: code.into(), title: title.into(), detail: detail.into(), field: None }.into()
+}
+
 /// 400: the body is not JSON.
 #[must_use]
 pub fn malformed_json(detail: impl Into<String>) -> Refusal {

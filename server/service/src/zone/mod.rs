@@ -83,6 +83,7 @@ pub(crate) enum Job {
     Own { settings: Box<OwnSettings>, reply: oneshot::Sender<Result<(), SubmitError>> },
     Peer { peer: Box<StoredPeer>, reply: oneshot::Sender<Result<(), SubmitError>> },
     KeepRun { run: Box<RunView> },
+    Joined { reply: oneshot::Sender<Result<(), SubmitError>> },
 }
 
 /// Why a snapshot was not taken over. The list is as it was.
@@ -168,6 +169,19 @@ impl Zone {
     pub async fn set_peer(&self, peer: StoredPeer) -> Result<(), SubmitError> {
         let (reply, answer) = oneshot::channel();
         self.send(Job::Peer { peer: Box::new(peer), reply })?;
+        answer.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// Notes that this Backup has had its first Sessions synchronization.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub async fn joined(&self) -> Result<(), SubmitError> {
+        if self.backup_facts().joined {
+            return Ok(());
+        }
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Joined { reply })?;
         answer.await.unwrap_or_else(|_| Err(stopping()))
     }
 
@@ -304,7 +318,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[must_use]
 pub fn monotonic_ms() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    let ms = i64::from(time.tv_sec).saturating_mul(1000).saturating_add(i64::from(time.tv_nsec) / 1_000_000);
+    let ms = time.tv_sec.saturating_mul(1000).saturating_add(time.tv_nsec / 1_000_000);
     u64::try_from(ms).unwrap_or_default()
 }
 

@@ -179,13 +179,13 @@ impl Writer {
 
     fn publish(&self, position: u64, notes: Vec<Note>, now: i64) {
         self.zone.inner.position.send_replace(position);
-        self.zone.inner.commands.send_modify(|n| *n += 1);
         for note in notes {
-            if let Note::Activity { logons, denied } = note {
-                self.zone.activity().count(logons, denied, now);
-            } else {
+            match note {
+                Note::Activity { logons, denied } => self.zone.activity().count(logons, denied, now),
+                // Only then do the polls of agents look.
+                Note::Command => self.zone.inner.commands.send_modify(|n| *n += 1),
                 // The receiver lives as long as the server.
-                _ = self.zone.inner.notes.send(note);
+                note => _ = self.zone.inner.notes.send(note),
             }
         }
     }
@@ -212,6 +212,13 @@ impl Writer {
             }
             Job::Own { settings, reply } => _ = reply.send(self.set_own(*settings).await),
             Job::Peer { peer, reply } => _ = reply.send(self.set_peer(*peer).await),
+            Job::Joined { reply } => {
+                let result = self.store.put("joined", &true).await;
+                if result.is_ok() {
+                    self.zone.backup_facts().joined = true;
+                }
+                _ = reply.send(result.map_err(SubmitError::from));
+            }
             Job::KeepRun { run } => {
                 if let Err(error) = self.store.keep_run(&run).await {
                     tracing::warn!(%error, "the history of a run was not kept");

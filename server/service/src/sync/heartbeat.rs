@@ -1,0 +1,160 @@
+//! The hello of each second, and what follows from its answer.
+
+use std::time::Duration;
+
+use userlock_core::{
+    api::{Phase, PhaseView},
+    fold::FOLD_VERSION,
+    sync::Hello,
+};
+
+use super::{SyncError, Synchronizer, lock, reconcile};
+use crate::{
+    clock,
+    log::{catalogue, details},
+    zone::{Zone, monotonic_ms},
+};
+
+/// From one hello to the next.
+const EVERY: Duration = Duration::from_secs(1);
+/// Clocks are called apart from this difference on, in ms.
+const SKEW_MS: i64 = 5_000;
+/// Equal records that make unequal lists are an alarm when so many hellos in a row showed it.
+const ALARM_AFTER: u32 = 3;
+
+/// What this server tells of itself.
+pub fn own_hello(zone: &Zone, pushed_to: userlock_core::id::LogId) -> Hello {
+    let phase = zone.phase();
+    let now = monotonic_ms();
+    let within = zone.read(|s| s.settings.settings.agents.unconfirmed_after_seconds);
+    let agents = zone.contacts().counts(u64::from(within) * 1000, now);
+    let able = zone.is_able();
+    zone.read(|server| Hello {
+        server_id: server.identity.server_id,
+        zone_id: server.identity.zone_id,
+        name: server.identity.name.clone(),
+        address: server.identity.address.clone(),
+        phase,
+        epoch: server.epoch,
+        log_id: server.log_id,
+        log_id_before: server.log_id_before,
+        position: server.position,
+        cursor: server.cursor,
+        held_digest: server.held().digest(),
+        state_digest: server.state.digest(),
+        open_sessions: server.state.live(),
+        settings: server.settings.revision,
+        fold_version: FOLD_VERSION,
+        clock: clock::now_ms(),
+        able,
+        pushed_to,
+        agents,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    })
+}
+
+pub(super) async fn run(sync: Synchronizer) {
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut alarms = 0;
+    loop {
+        ticks.tick().await;
+        beat(&sync, &mut alarms).await;
+        if let Some(phase) = sync.inner.zone.step() {
+            note_phase(&sync, &phase);
+        }
+    }
+}
+
+fn note_phase(sync: &Synchronizer, phase: &PhaseView) {
+    let kind = match phase.phase {
+        Phase::Takeover => catalogue::TAKEOVER_STARTED,
+        _ => catalogue::PHASE_CHANGED,
+    };
+    let more = details([("phase", &phase.phase.title()), ("waits_for", &phase.waits_for)]);
+    sync.inner.journal.record(kind, format!("This Backup is {}: {}.", phase.phase.title(), phase.reason), more);
+}
+
+/// One hello.
+async fn beat(sync: &Synchronizer, alarms: &mut u32) {
+    let zone = &sync.inner.zone;
+    let pushed_to = *lock(&sync.inner.pushed_to);
+    let sent = monotonic_ms();
+    let answer = match sync.client() {
+        Ok(client) => client.hello(&own_hello(zone, pushed_to)).await,
+        Err(error) => Err(error),
+    };
+    match answer {
+        Ok(hello) => heard(sync, hello, sent, alarms).await,
+        Err(error) => failed(sync, &error),
+    }
+}
+
+fn failed(sync: &Synchronizer, error: &SyncError) {
+    let zone = &sync.inner.zone;
+    zone.peer().failed(error.message.clone(), clock::now_ms());
+    let position = zone.read(|s| s.cursor.position);
+    let address = zone.own().synchronization.map(|s| s.primary.url).unwrap_or_default();
+    let mut more = details([
+        ("operation", &"heartbeat"),
+        ("stage", &"hello"),
+        ("address", &address),
+        ("position", &position),
+        ("retry", &"each second"),
+        ("error", &error.message),
+    ]);
+    more.extend(error.status.map(|status| ("status".to_owned(), status.to_string())));
+    let message = format!("The Primary does not answer as it should: {}. This Backup goes on by itself.", error.message);
+    lock(&sync.inner.episode).fail(&sync.inner.journal, error.kind, &error.kind.id.to_string(), message, more);
+}
+
+async fn heard(sync: &Synchronizer, hello: Hello, sent: u64, alarms: &mut u32) {
+    let zone = &sync.inner.zone;
+    let (now, wall) = (monotonic_ms(), clock::now_ms());
+    {
+        let mut facts = zone.backup_facts();
+        if hello.able {
+            facts.primary_contact = Some(now);
+        }
+        facts.primary_serves = hello.able && hello.phase.phase == Phase::Serving;
+    }
+    let half = i64::try_from(now.saturating_sub(sent) / 2).unwrap_or(0);
+    let skew = hello.clock.saturating_add(half).saturating_sub(wall);
+    let (cursor, own) = zone.read(|s| (s.cursor, (s.held().digest(), s.state.digest())));
+    let same_log = cursor.log_id == hello.log_id;
+    let lag = if same_log { hello.position.saturating_sub(cursor.position) } else { hello.position };
+    let held_equal = hello.held_digest == own.0;
+    let state_equal = hello.state_digest == own.1;
+    {
+        let mut peer = zone.peer();
+        let was_apart = peer.skew_ms.is_some_and(|ms| ms.abs() >= SKEW_MS);
+        if skew.abs() >= SKEW_MS && !was_apart {
+            let message = format!("The clocks of the two servers are {skew} ms apart. Nothing is decided by them; set them right.");
+            sync.inner.journal.record(catalogue::PEER_CLOCK_SKEW, message, details([("skew_ms", &skew)]));
+        }
+        peer.skew_ms = Some(skew);
+        peer.compared_at = Some(wall);
+        if held_equal && state_equal {
+            peer.equal_at = Some(wall);
+        }
+        peer.lags(if held_equal { 0 } else { lag.max(1) }, now);
+        peer.heard(hello.clone(), now, wall);
+    }
+    let back = format!("The Primary {} answers.", hello.name);
+    lock(&sync.inner.episode).heal(&sync.inner.journal, catalogue::PEER_UP, back, details([("address", &hello.address.url)]));
+
+    let comparable = held_equal && hello.fold_version == FOLD_VERSION;
+    *alarms = if comparable && !state_equal { *alarms + 1 } else { 0 };
+    if *alarms == ALARM_AFTER {
+        let message = "Both servers hold the same records, and their lists of sessions differ. Run Synchronize sessions, and report this.";
+        let more = details([("here", &own.1), ("primary", &hello.state_digest), ("held", &own.0)]);
+        sync.inner.journal.record(catalogue::SYNC_DIGEST_ALARM, message, more);
+    }
+    if *lock(&sync.inner.pushed_to) != hello.log_id {
+        let stage = "handing over what this Backup recorded";
+        match reconcile::push_all(sync, None).await {
+            Ok(_) => *lock(&sync.inner.pushed_to) = hello.log_id,
+            Err(error) => tracing::warn!(%error, stage, "tried again with the next hello"),
+        }
+    }
+}

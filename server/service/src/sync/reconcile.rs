@@ -1,0 +1,215 @@
+//! The one repair path: both tell what they hold, and each sends the records that the other lacks.
+
+use std::collections::BTreeMap;
+
+use userlock_core::{
+    agent_api::Range,
+    id::{LogId, OriginId},
+    record::Run,
+    server::{Cursor, Input, Output},
+    sync::{HeldRequest, HeldResponse, PullRequest, PushHeader, Wanted, branch, first_difference, lacking, surplus},
+};
+
+use super::{SyncError, Synchronizer};
+use crate::{
+    log::{catalogue, details},
+    zone::Zone,
+};
+
+/// Records that are asked for or sent at a time.
+const AT_A_TIME: u64 = 20_000;
+/// Bytes of records that are sent at a time.
+const PUSH_BYTES: usize = 4 * 1024 * 1024;
+
+/// New records by the number of their kind.
+pub(super) type Applied = BTreeMap<u16, u64>;
+
+/// Compares what both hold, and tells the Primary this server's part of what differs.
+async fn compare(sync: &Synchronizer) -> Result<HeldResponse, SyncError> {
+    let client = sync.client()?;
+    let zone = &sync.inner.zone;
+    let buckets = zone.read(|s| s.held().buckets());
+    let question = HeldRequest { buckets, ranges: BTreeMap::new(), told: Vec::new() };
+    let answer = client.held(&question).await?;
+    if answer.differing.is_empty() {
+        return Ok(answer);
+    }
+    zone.note_peer(|server| server.peer_told(&answer.ranges));
+    let ranges: BTreeMap<OriginId, Vec<Range>> =
+        zone.read(|s| answer.differing.iter().flat_map(|b| s.held().ranges_in(usize::from(*b))).collect());
+    client.held(&HeldRequest { ranges, told: answer.differing.clone(), ..question }).await
+}
+
+/// Hands over every record that the Primary lacks. Returns how many were new to it.
+///
+/// # Errors
+/// [`SyncError`]; what was handed over by then stays.
+pub(super) async fn push_all(sync: &Synchronizer, progress: Option<&super::runs::Running>) -> Result<u64, SyncError> {
+    let _turn = sync.inner.pushing.lock().await;
+    let zone = &sync.inner.zone;
+    let answer = compare(sync).await?;
+    let wanted = zone.read(|s| surplus(s.held(), &answer.ranges, &answer.differing));
+    let head = PushHeader { log_id: zone.read(|s| s.log_id) };
+    let mut pushed = 0;
+    for part in in_parts(&wanted) {
+        let runs = from_log(zone, &part).await?;
+        if runs.is_empty() {
+            continue;
+        }
+        let bytes = postcard::to_allocvec(&runs).map_err(|_| SyncError::malformed("a record"))?;
+        match sync.client()?.push(&head, &[bytes]).await {
+            Ok(new) => pushed += new,
+            Err(error) => match error.fork {
+                Some(fork) => file_branch(sync, fork.origin).await?,
+                None => return Err(error),
+            },
+        }
+        zone.note_peer(|server| server.peer_has_runs(&runs));
+        if let Some(running) = progress {
+            running.progress(pushed, None);
+        }
+    }
+    Ok(pushed)
+}
+
+/// Hands over what came here first and is in the log after `after`; cheaper than [`push_all`], which decides.
+///
+/// # Errors
+/// [`SyncError`].
+pub(super) async fn push_tail(sync: &Synchronizer, after: u64) -> Result<u64, SyncError> {
+    let _turn = sync.inner.pushing.lock().await;
+    let zone = &sync.inner.zone;
+    let segments = zone.store().segments_after(after, PUSH_BYTES).await?;
+    let Some(last) = segments.last().map(crate::store::state::RawSegment::last_position) else { return Ok(after) };
+    let frames: Vec<Vec<u8>> = segments.into_iter().filter(|s| s.source.is_nil()).map(|s| s.runs).collect();
+    if !frames.is_empty() {
+        let head = PushHeader { log_id: zone.read(|s| s.log_id) };
+        match sync.client()?.push(&head, &frames).await {
+            Ok(_) => {}
+            Err(error) => match error.fork {
+                Some(fork) => return file_branch(sync, fork.origin).await.map(|()| after),
+                None => return Err(error),
+            },
+        }
+    }
+    zone.note_peer(|server| server.peer_has(last));
+    Ok(last)
+}
+
+/// Fetches every record of the Primary that is lacking here, and puts this server's place in its log right.
+///
+/// # Errors
+/// [`SyncError`]; what was fetched by then stays.
+pub(super) async fn pull_all(sync: &Synchronizer, progress: Option<&super::runs::Running>) -> Result<Applied, SyncError> {
+    let zone = &sync.inner.zone;
+    let answer = compare(sync).await?;
+    let wanted = zone.read(|s| lacking(s.held(), &answer.ranges));
+    let of = wanted.iter().map(|(_, first, last)| last - first + 1).sum();
+    let mut applied = Applied::new();
+    let mut truncated = false;
+    for part in in_parts(&wanted) {
+        let (head, runs) = sync.client()?.pull(&PullRequest::Ranges(part)).await?;
+        truncated |= head.truncated;
+        let new = take(sync, LogId::NIL, runs, None).await?;
+        new.into_iter().for_each(|(kind, n)| *applied.entry(kind).or_default() += n);
+        if let Some(running) = progress {
+            running.progress(applied.values().sum(), Some(of));
+        }
+    }
+    if truncated {
+        let message = "the Primary's log no longer has records that are lacking here: a Sessions synchronization brings what they said";
+        return Err(SyncError::new(catalogue::SYNC_FULL_NEEDED, message));
+    }
+    take(sync, answer.at.log_id, Vec::new(), Some(answer.at)).await?;
+    Ok(applied)
+}
+
+/// Takes records over, with this server's new place in the Primary's log, in one commit.
+pub(super) async fn take(
+    sync: &Synchronizer,
+    source: LogId,
+    runs: Vec<Run>,
+    cursor: Option<Cursor>,
+) -> Result<Applied, SyncError> {
+    match sync.inner.zone.submit(Input::Peer { source, runs, cursor }).await {
+        Ok(Output::Peer { applied }) => Ok(applied),
+        Ok(_) => Ok(Applied::new()),
+        Err(error) => {
+            let error = SyncError::from(error);
+            if let Some(fork) = error.fork {
+                file_branch(sync, fork.origin).await?;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Splits what is wanted into parts of a bounded size.
+fn in_parts(wanted: &Wanted) -> Vec<Wanted> {
+    let mut parts: Vec<Wanted> = Vec::new();
+    let mut room = 0;
+    for (origin, mut first, last) in wanted.iter().copied() {
+        while first <= last {
+            if room == 0 {
+                parts.push(Wanted::new());
+                room = AT_A_TIME;
+            }
+            let end = last.min(first + room - 1);
+            if let Some(part) = parts.last_mut() {
+                part.push((origin, first, end));
+            }
+            room -= end - first + 1;
+            first = end + 1;
+        }
+    }
+    parts
+}
+
+/// The records of the log with these numbers.
+///
+/// # Errors
+/// [`SyncError`].
+pub async fn from_log(zone: &Zone, wanted: &Wanted) -> Result<Vec<Run>, SyncError> {
+    let mut runs = Vec::new();
+    for (origin, first, last) in wanted {
+        runs.extend(zone.store().records(&origin.0, *first, *last).await?);
+    }
+    Ok(runs)
+}
+
+/// Two writers used one name: this Backup files its branch under a name of its own, so that both are kept.
+async fn file_branch(sync: &Synchronizer, origin: OriginId) -> Result<(), SyncError> {
+    let zone = &sync.inner.zone;
+    let head = zone.read(|s| s.held().origin(origin).map_or(0, userlock_core::held::HeldOrigin::head));
+    let ours = joined(from_log(zone, &vec![(origin, 1, head)]).await?);
+    let (_, theirs) = sync.client()?.pull(&PullRequest::Ranges(vec![(origin, 1, head)])).await?;
+    let theirs = joined(theirs);
+    let unknown = || SyncError::new(catalogue::SYNC_FORK, format!("origin {origin} has two branches whose beginning is not in both logs"));
+    let (ours, theirs) = ours.zip(theirs).ok_or_else(unknown)?;
+    let first = first_difference(&ours, &theirs).ok_or_else(unknown)?;
+    let own = ours.slice(first, head).and_then(|run| branch(&run.entries)).ok_or_else(unknown)?;
+    let machine = own.entries.first().map(|e| e.record.machine.clone()).unwrap_or_default();
+    zone.cut_branch(origin, first, own).await?;
+    let message = format!(
+        "Two programs have written as the agent of {machine}: both accounts are kept. Enrol the machine that is the copy again."
+    );
+    let more = details([("machine", &machine), ("origin", &origin), ("record", &first)]);
+    sync.inner.journal.record(catalogue::MACHINE_CLONED, message, more);
+    // What the branch made of the sessions here is put right by the Primary's list, which has both.
+    _ = sync.begin(userlock_core::api::SyncKind::Sessions, false, "repair");
+    Ok(())
+}
+
+/// Runs that follow one another as one.
+fn joined(runs: Vec<Run>) -> Option<Run> {
+    let mut runs = runs.into_iter();
+    let mut whole = runs.next()?;
+    for run in runs {
+        let (_, last) = whole.span()?;
+        if run.span()?.0 != last + 1 {
+            return Some(whole);
+        }
+        whole.entries.extend(run.entries);
+    }
+    Some(whole)
+}

@@ -1,0 +1,161 @@
+//! What a server does each second, whatever it is asked: its state, what is too old, what the application log is to know.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use userlock_core::{
+    api::{Phase, PhaseView, ServerRole},
+    pair::STOOD_STILL_MS,
+    server::Note,
+};
+
+use crate::{
+    clock,
+    log::{Episode, Journal, catalogue, details},
+    zone::{Zone, monotonic_ms},
+};
+
+/// From one look to the next.
+const EVERY: Duration = Duration::from_secs(1);
+/// How often closed sessions that are old enough are forgotten.
+const FORGET_EVERY_MS: u64 = 60_000;
+/// A Backup that is silent for so long is told of, in ms.
+const SILENT_MS: u64 = 60_000;
+
+/// Runs until the server stops.
+pub async fn run(zone: Zone, journal: Journal, notes: mpsc::UnboundedReceiver<Note>, stop: CancellationToken) {
+    tokio::select! {
+        () = seconds(&zone, &journal) => {}
+        () = tell_notes(&zone, &journal, notes) => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+async fn seconds(zone: &Zone, journal: &Journal) {
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (mut last, mut forgot) = (monotonic_ms(), monotonic_ms());
+    let (mut silence, mut disk) = (Episode::default(), Episode::default());
+    // When all records of both were last equal, by this server's clock: what closed before then is known to both.
+    let mut equal_at = None;
+    loop {
+        ticks.tick().await;
+        let now = monotonic_ms();
+        if now.saturating_sub(last) >= STOOD_STILL_MS
+            && let Some(phase) = zone.stood_still()
+        {
+            tell_phase(journal, zone.role(), &phase);
+        }
+        last = now;
+        if zone.role() == ServerRole::Primary {
+            if let Some(phase) = zone.step() {
+                tell_phase(journal, ServerRole::Primary, &phase);
+            }
+            watch_backup(zone, journal, &mut silence, now);
+        }
+        watch_disk(zone, journal, &mut disk);
+        zone.note_peer(|server| server.state.decisions.forget_old(clock::now_ms()));
+        let both_hold = zone.read(|s| s.peer_held().is_none_or(|peer| peer.digest() == s.held().digest()));
+        if both_hold {
+            equal_at = Some(clock::now_ms());
+        }
+        if now.saturating_sub(forgot) >= FORGET_EVERY_MS {
+            forgot = now;
+            forget_closed(zone, equal_at);
+        }
+    }
+}
+
+fn forget_closed(zone: &Zone, equal_at: Option<i64>) {
+    let Some(equal_at) = equal_at else { return };
+    let hours = zone.read(|s| s.settings.settings.retention.closed_sessions_hours);
+    let before = clock::now_ms().saturating_sub(i64::from(hours) * 3_600_000).min(equal_at);
+    let mut forgotten = 0;
+    zone.note_peer(|server| forgotten = server.state.forget_closed(before));
+    if forgotten > 0 {
+        tracing::debug!(forgotten, "closed sessions older than the retention were forgotten");
+    }
+}
+
+fn tell_phase(journal: &Journal, role: ServerRole, phase: &PhaseView) {
+    let degraded = phase.phase == Phase::Serving && phase.reason.contains("degraded");
+    let kind = if degraded { catalogue::SERVED_DEGRADED } else { catalogue::PHASE_CHANGED };
+    let more = details([("phase", &phase.phase.title()), ("waits_for", &phase.waits_for)]);
+    journal.record(kind, format!("This {} is {}: {}.", role.title(), phase.phase.title(), phase.reason), more);
+}
+
+/// A dead spare must not be found out on the day it is needed.
+fn watch_backup(zone: &Zone, journal: &Journal, silence: &mut Episode, now: u64) {
+    let Some(stored) = zone.stored_peer() else { return };
+    let last = zone.peer().last_contact();
+    let silent = last.is_some_and(|at| now.saturating_sub(at) >= SILENT_MS);
+    let more = details([("server", &stored.name), ("address", &stored.address.url)]);
+    if silent {
+        let message = format!("The Backup {} has been silent for 60 s: nothing would stand in for this Primary now.", stored.name);
+        silence.fail(journal, catalogue::PEER_SILENT, "silent", message, more);
+    } else if last.is_some() {
+        silence.heal(journal, catalogue::PEER_UP, format!("The Backup {} is heard of again.", stored.name), more);
+    }
+}
+
+fn watch_disk(zone: &Zone, journal: &Journal, disk: &mut Episode) {
+    let role = zone.role().title();
+    if zone.is_able() {
+        let message = format!("This {role} writes to its disk again.");
+        disk.heal(journal, catalogue::STORAGE_RECOVERED, message, details([]));
+    } else {
+        let message = format!("This {role} cannot write to its disk: it takes nothing and is not ready. Nothing acknowledged is lost.");
+        disk.fail(journal, catalogue::STORAGE_FAILED, "commit", message, details([("operation", &"commit")]));
+    }
+}
+
+async fn tell_notes(zone: &Zone, journal: &Journal, mut notes: mpsc::UnboundedReceiver<Note>) {
+    while let Some(note) = notes.recv().await {
+        tell_note(zone, journal, note);
+    }
+}
+
+fn tell_note(zone: &Zone, journal: &Journal, note: Note) {
+    match note {
+        Note::Rejected { machine, origin, seq, code } => {
+            let more = details([("machine", &machine), ("origin", &origin), ("record", &seq), ("code", &code.as_str())]);
+            let message = format!("A record of {machine} was not acceptable ({}). It is kept as rejected; what follows it is taken.", code.as_str());
+            journal.record(catalogue::RECORD_REJECTED, message, more);
+        }
+        Note::Hole { machine, origin, first, last } => {
+            let more = details([("machine", &machine), ("origin", &origin), ("first", &first), ("last", &last)]);
+            let message = format!("Records {first} to {last} of {machine} have not come, and later ones have.");
+            journal.record(catalogue::RECORD_HOLE, message, more);
+        }
+        Note::Enrolled { machine } => {
+            let message = format!("{machine} is enrolled.");
+            journal.record(catalogue::AGENT_ENROLLED, message, details([("machine", &machine)]));
+        }
+        Note::AgentEnded { machine, released } => {
+            let (kind, what) = if released {
+                (catalogue::AGENT_RELEASED, "may be enrolled again")
+            } else {
+                (catalogue::AGENT_REVOKED, "has had its token revoked")
+            };
+            journal.record(kind, format!("{machine} {what}."), details([("machine", &machine)]));
+        }
+        Note::Lost { machine, count } => {
+            let message = format!("{machine} had to drop {count} records before any server had them: they are lost.");
+            journal.record(catalogue::RECORDS_LOST, message, details([("machine", &machine), ("records", &count)]));
+        }
+        Note::Settings => {
+            let document = zone.read(|s| std::sync::Arc::clone(&s.settings));
+            let more = details([
+                ("revision", &document.revision),
+                ("section", &document.section),
+                ("by", &document.by),
+                ("reason", &document.reason.as_deref().unwrap_or_default()),
+            ]);
+            let message = format!("The zone's settings are at revision {}: {} changed {}.", document.revision, document.by, document.section);
+            journal.record(catalogue::SETTINGS_CHANGED, message, more);
+            journal.keep_days(document.settings.retention.application_log_days);
+        }
+        Note::Activity { .. } | Note::Command => {}
+    }
+}
