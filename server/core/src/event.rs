@@ -620,7 +620,8 @@ mod tests {
 
     #[test]
     fn a_session_key_is_read_back() {
-        let key = SessionKey { machine: "pc-1@x".into(), boot: Digest([7; 16]), logon: LogonId::new("4242.99").unwrap() };
+        let key =
+            SessionKey { machine: "pc-1@x".into(), boot: Digest([7; 16]), logon: LogonId::new("4242.99").unwrap() };
         assert_eq!(key.to_string().parse(), Ok(key));
         for bad in ["", "a@b", "07-1@", "nonsense-1@pc", &format!("{}-a b@pc", Digest::NIL)] {
             assert!(bad.parse::<SessionKey>().is_err(), "{bad}");

@@ -253,6 +253,17 @@ impl Held {
         });
     }
 
+    /// Adds the parts of a run that [`Self::offer`] called new.
+    pub fn add_parts(&mut self, run: &Run, parts: &[(u64, u64)]) {
+        for (first, last) in parts.iter().copied() {
+            if run.span() == Some((first, last)) {
+                self.add(run);
+            } else if let Some(part) = run.slice(first, last) {
+                self.add(&part);
+            }
+        }
+    }
+
     /// Notes records that nobody will ever have.
     pub fn add_lost(&mut self, origin: OriginId, rank: u64, range: Range) {
         self.change(origin, |held| {
@@ -387,7 +398,11 @@ mod tests {
     fn run_of(origin: u8, payload: &str, count: u64) -> Run {
         let mut writer = Writer::new(OriginId([origin; 16]), 1);
         let entries = (0..count)
-            .map(|_| Entry { record: writer.write("pc".into(), 999, 0, payload.as_bytes().into()), by: Default::default(), rejected: None })
+            .map(|_| Entry {
+                record: writer.write("pc".into(), 999, 0, payload.as_bytes().into()),
+                by: Default::default(),
+                rejected: None,
+            })
             .collect();
         Run { before: Chain::NIL, entries }
     }

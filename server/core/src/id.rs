@@ -211,7 +211,15 @@ mod tests {
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!(serde_json::to_string(&id).unwrap(), format!("\"{id}\""));
         assert_eq!(serde_json::from_str::<OriginId>(&format!("\"{id}\"")).unwrap(), id);
-        for bad in ["", "ab", &"AB".repeat(16), &"zz".repeat(16), &"ab".repeat(17), &"é".repeat(16), "+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1"] {
+        for bad in [
+            "",
+            "ab",
+            &"AB".repeat(16),
+            &"zz".repeat(16),
+            &"ab".repeat(17),
+            &"é".repeat(16),
+            "+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1",
+        ] {
             assert_eq!(bad.parse::<OriginId>(), Err(InvalidId), "{bad}");
         }
     }

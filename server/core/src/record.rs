@@ -116,8 +116,16 @@ impl Writer {
     /// The next record, numbered and chained.
     pub fn write(&mut self, machine: Machine, kind: u16, at: i64, payload: Arc<[u8]>) -> Record {
         self.seq += 1;
-        let mut record =
-            Record { origin: self.origin, rank: self.rank, seq: self.seq, machine, kind, at, chain: Chain::NIL, payload };
+        let mut record = Record {
+            origin: self.origin,
+            rank: self.rank,
+            seq: self.seq,
+            machine,
+            kind,
+            at,
+            chain: Chain::NIL,
+            payload,
+        };
         record.chain = record.chain_after(self.chain);
         self.chain = record.chain;
         record

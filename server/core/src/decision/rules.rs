@@ -81,8 +81,7 @@ mod tests {
 
     fn limit(settings: &ZoneSettings, user: &str, groups: &[&str]) -> Option<u32> {
         let groups: Vec<String> = groups.iter().map(|g| (*g).to_owned()).collect();
-        let limits =
-            limits_for(settings, &Realms::default(), &Account::parse(user), &groups, SessionType::Terminal);
+        let limits = limits_for(settings, &Realms::default(), &Account::parse(user), &groups, SessionType::Terminal);
         limits.iter().find(|l| l.of.is_some()).map(|l| l.limit)
     }
 

@@ -162,7 +162,15 @@ fn derive_all(state: &mut MachineState, machine: &Machine, realms: &Realms, now:
     steps
 }
 
-fn derive(session: &mut Session, machine: &str, boot: BootId, logon: &LogonId, live: bool, realms: &Realms, now: i64) -> Step {
+fn derive(
+    session: &mut Session,
+    machine: &str,
+    boot: BootId,
+    logon: &LogonId,
+    live: bool,
+    realms: &Realms,
+    now: i64,
+) -> Step {
     let contribution = if live { session.contribution(machine, boot, logon) } else { 0 };
     let account = match &session.who {
         Some((_, who, _)) if live => Some(account_of(&who.user, realms, session.derived.account.as_ref())),

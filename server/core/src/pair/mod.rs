@@ -171,12 +171,16 @@ mod tests {
 
     #[test]
     fn a_backup_takes_over_sooner_when_an_agent_has_come() {
-        let facts = BackupFacts { joined: true, primary_contact: Some(1000), primary_serves: true, ..Default::default() };
+        let facts =
+            BackupFacts { joined: true, primary_contact: Some(1000), primary_serves: true, ..Default::default() };
         let mut phases = Phases::backup(true, 0, 0);
         assert!(!phases.step_backup(facts, 60_999, 0));
         let came = BackupFacts { agent_came: Some(2000), ..facts };
         assert!(!phases.clone().step_backup(came, 10_999, 0));
-        assert!(!phases.clone().step_backup(BackupFacts { agent_came: Some(500), ..facts }, 11_500, 0), "before it was lost");
+        assert!(
+            !phases.clone().step_backup(BackupFacts { agent_came: Some(500), ..facts }, 11_500, 0),
+            "before it was lost"
+        );
         assert!(phases.clone().step_backup(facts, 61_000, 0));
         assert!(phases.step_backup(came, 11_000, 0));
         assert_eq!(phases.phase(), Phase::Takeover);

@@ -86,7 +86,8 @@ impl Server {
             _ => {}
         };
         if !batch.own.is_empty() {
-            let before = if batch.own.first().is_some_and(|(e, _)| e.record.seq == 1) { Chain::NIL } else { self.writer.chain };
+            let before =
+                if batch.own.first().is_some_and(|(e, _)| e.record.seq == 1) { Chain::NIL } else { self.writer.chain };
             let (entries, events): (Vec<Entry>, Vec<Event>) = batch.own.into_iter().unzip();
             events.iter().for_each(&mut count);
             for (entry, event) in entries.iter().zip(&events) {
@@ -100,14 +101,14 @@ impl Server {
         let mut taken = batch.taken;
         taken.sort_by_key(|t| t.source);
         for taken in &taken {
-            taken.events.iter().for_each(&mut count);
-            for (entry, event) in taken.run.entries.iter().zip(&taken.events) {
+            taken.read.events().iter().for_each(&mut count);
+            for (entry, event) in taken.read.run().entries.iter().zip(taken.read.events()) {
                 notes.extend(note_of(entry, event));
             }
-            notes.extend(self.hole_before(&taken.run));
-            self.position += taken.run.entries.len() as u64;
-            self.queue(&taken.run, taken.source);
-            self.take_run(&taken.run, Some(&taken.events), now);
+            notes.extend(self.hole_before(taken.read.run()));
+            self.position += taken.read.run().entries.len() as u64;
+            self.queue(taken.read.run(), taken.source);
+            self.take_run(taken.read.run(), Some(taken.read.events()), now);
         }
         self.writer = batch.writer;
         if let Some(settings) = batch.settings {

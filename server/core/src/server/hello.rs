@@ -73,7 +73,8 @@ fn lost_below(hello: &HelloRequest, held: &HeldOrigin, peer: Option<&HeldOrigin>
     let first_kept = hello.ranges.iter().map(|r| r.first).min()?;
     let (first, last) = held.missing(1, first_kept.checked_sub(1)?).into_iter().next_back()?;
     let accounted = held.accounted();
-    let elsewhere = |seq| peer.is_some_and(|p| p.has(seq)) || accounted.iter().any(|r| (r.first..=r.last).contains(&seq));
+    let elsewhere =
+        |seq| peer.is_some_and(|p| p.has(seq)) || accounted.iter().any(|r| (r.first..=r.last).contains(&seq));
     if first > last || elsewhere(first) || elsewhere(last) {
         return None;
     }

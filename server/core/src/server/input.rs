@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::Cursor;
+use super::{Cursor, ReadRun};
 use crate::{
     agent_api::{DecisionRequest, DecisionResponse, EventsResponse},
     event::{CommandAction, Lost, SessionKey},
     held::Fork,
     id::{AgentId, CommandId, LogId, OriginId},
-    record::{Machine, Order, Run, RunError},
+    record::{Machine, Order, RunError},
     settings::{FieldError, Revision, ZoneDocument, ZoneSettings},
 };
 
@@ -18,7 +18,7 @@ pub enum Input {
     /// Records of an agent, already judged ([`crate::record::Entry::from_agent`]).
     AgentRun {
         /// The records.
-        run: Run,
+        run: ReadRun,
     },
     /// May this user open this session?
     Decide {
@@ -98,7 +98,7 @@ pub enum Input {
         /// Its log; nil when the records were asked for by number.
         source: LogId,
         /// The records.
-        runs: Vec<Run>,
+        runs: Vec<ReadRun>,
         /// Where this leaves this server in the other's log.
         cursor: Option<Cursor>,
     },

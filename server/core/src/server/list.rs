@@ -232,9 +232,8 @@ impl Plan {
             Some(StateFilter::Disconnected) => state == SessionState::Disconnected,
             Some(StateFilter::Closed) => state == SessionState::Closed,
         };
-        let same = |wanted: &Option<String>, text: &str| {
-            wanted.as_deref().is_none_or(|w| compare_folded(w, text).is_eq())
-        };
+        let same =
+            |wanted: &Option<String>, text: &str| wanted.as_deref().is_none_or(|w| compare_folded(w, text).is_eq());
         in_state
             && query.session_type.is_none_or(|t| row.session_type() == Some(t))
             && same(&self.user, row.user())

@@ -11,6 +11,7 @@ mod checkpoint;
 mod hello;
 mod input;
 mod list;
+mod read;
 mod stage;
 
 use std::{
@@ -26,6 +27,7 @@ pub use checkpoint::{Row, RowKind};
 pub use hello::{HelloAnswer, Proofs};
 pub use input::{Input, Output, Refusal};
 pub use list::{ListError, Listing, view};
+pub use read::ReadRun;
 
 use crate::{
     agent_api::{Range, ServerAddress},
@@ -152,8 +154,7 @@ pub struct Batch {
 #[derive(Debug)]
 struct Taken {
     source: LogId,
-    run: Run,
-    events: Vec<Event>,
+    read: ReadRun,
 }
 
 /// What a staged input depends on or changes, so that a later one of the same batch must wait.
@@ -257,12 +258,13 @@ impl Server {
     pub fn segments(&self, batch: &Batch) -> Vec<Segment> {
         let mut by_source: BTreeMap<LogId, Vec<Run>> = BTreeMap::new();
         if let Some((first, _)) = batch.own.first() {
-            let before = if first.record.seq == self.writer.seq + 1 { self.writer.chain } else { crate::id::Chain::NIL };
+            let before =
+                if first.record.seq == self.writer.seq + 1 { self.writer.chain } else { crate::id::Chain::NIL };
             let entries = batch.own.iter().map(|(entry, _)| entry.clone()).collect();
             by_source.entry(LogId::NIL).or_default().push(Run { before, entries });
         }
         for taken in &batch.taken {
-            by_source.entry(taken.source).or_default().push(taken.run.clone());
+            by_source.entry(taken.source).or_default().push(taken.read.run().clone());
         }
         let mut next = self.position + 1;
         let segment = |(source, runs): (LogId, Vec<Run>)| {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Batch, Cursor, Input, Output, Refusal, Server, Taken, Touch, input::Ticket};
+use super::{Batch, Cursor, Input, Output, ReadRun, Refusal, Server, Taken, Touch, input::Ticket};
 use crate::{
     account::Account,
     agent_api::{DecisionRequest, DecisionResponse, Rejected},
@@ -13,7 +13,7 @@ use crate::{
     event::{self, Event, kind},
     held::Held,
     id::{AgentId, LogId},
-    record::{Entry, Machine, Run},
+    record::{Entry, Machine},
     settings::{Change, ZoneDocument, ZoneSettings},
 };
 
@@ -25,7 +25,9 @@ impl Server {
     pub fn stage(&self, batch: &mut Batch, input: Input, now: i64) -> Result<(), Refusal> {
         match input {
             Input::AgentRun { run } => self.stage_run(batch, run),
-            Input::Decide { machine, request, degraded } => self.stage_decision(batch, machine, *request, degraded, now),
+            Input::Decide { machine, request, degraded } => {
+                self.stage_decision(batch, machine, *request, degraded, now)
+            }
             Input::Enrol { agent, machine, token_hash } => self.stage_enrol(batch, agent, machine, token_hash, now),
             Input::EndAgent { agent, release, by, reason } => {
                 let machine = self.state.agents.get(agent).and_then(|a| a.machine.clone());
@@ -62,7 +64,8 @@ impl Server {
                 Ok(())
             }
             Input::ChangeSettings { base, settings, section, by, reason } => {
-                let change = Change { epoch: self.epoch, at: now, by: &by, section: &section, reason: reason.as_deref() };
+                let change =
+                    Change { epoch: self.epoch, at: now, by: &by, section: &section, reason: reason.as_deref() };
                 self.stage_settings(batch, base, *settings, change)
             }
             Input::AdoptSettings { document } => self.stage_adopted_settings(batch, *document),
@@ -76,35 +79,35 @@ impl Server {
         }
     }
 
-    fn stage_run(&self, batch: &mut Batch, run: Run) -> Result<(), Refusal> {
-        run.check()?;
-        let origin = run.entries.first().map(|e| e.record.origin).ok_or(crate::record::RunError::Empty)?;
-        let rejected = run.entries.iter().filter_map(|e| Some(Rejected { seq: e.record.seq, code: e.rejected? })).collect();
+    fn stage_run(&self, batch: &mut Batch, run: ReadRun) -> Result<(), Refusal> {
+        let origin = run.run().entries.first().map(|e| e.record.origin).ok_or(crate::record::RunError::Empty)?;
+        let rejected = |e: &Entry| Some(Rejected { seq: e.record.seq, code: e.rejected? });
+        let rejected = run.run().entries.iter().filter_map(rejected).collect();
         batch.can_touch(&Touch::Origin(origin))?;
-        self.take_new_parts(batch, LogId::NIL, &run)?;
+        self.take_new_parts(batch, LogId::NIL, run)?;
         batch.touch([Touch::Origin(origin)])?;
         batch.tickets.push(Ticket::Events { origin, rejected });
         Ok(())
     }
 
-    /// Adds the parts of a checked run that are new here, and says how many records those are by kind.
-    fn take_new_parts(&self, batch: &mut Batch, source: LogId, run: &Run) -> Result<Vec<u16>, Refusal> {
-        let Some(first) = run.entries.first() else { return Ok(Vec::new()) };
+    /// Adds the parts of a run that are new here, and tells the kinds of their records.
+    fn take_new_parts(&self, batch: &mut Batch, source: LogId, read: ReadRun) -> Result<Vec<u16>, Refusal> {
+        let Some(first) = read.run().entries.first() else { return Ok(Vec::new()) };
         let (origin, rank) = (first.record.origin, first.record.rank);
         if self.held().origin(origin).is_some_and(|held| held.rank != rank && !held.spans().is_empty()) {
             return Err(Refusal::Rank(origin));
         }
         let mut kinds = Vec::new();
-        for (from, to) in self.held().offer(run)? {
-            let Some(part) = run.slice(from, to) else { continue };
-            let read = |e: &Entry| match e.rejected {
-                Some(_) => Event::Other,
-                None => Event::read(&e.record).unwrap_or(Event::Other),
-            };
-            let events: Vec<Event> = part.entries.iter().map(read).collect();
-            kinds.extend(part.entries.iter().map(|e| e.record.kind));
-            batch.records += part.entries.len();
-            batch.taken.push(Taken { source, run: part, events });
+        let mut take = |read: ReadRun| {
+            kinds.extend(read.run().entries.iter().map(|e| e.record.kind));
+            batch.records += read.run().entries.len();
+            batch.taken.push(Taken { source, read });
+        };
+        let parts = self.held().offer(read.run())?;
+        if parts.len() == 1 && parts.first().copied() == read.run().span() {
+            take(read);
+        } else {
+            parts.into_iter().filter_map(|(from, to)| read.part(from, to)).for_each(take);
         }
         Ok(kinds)
     }
@@ -190,7 +193,13 @@ impl Server {
             by: document.by.clone(),
             reason: document.reason.clone(),
         };
-        batch.write(Arc::from(""), kind::SETTINGS_CHANGED, change.at, &changed, Event::SettingsChanged(changed.clone()));
+        batch.write(
+            Arc::from(""),
+            kind::SETTINGS_CHANGED,
+            change.at,
+            &changed,
+            Event::SettingsChanged(changed.clone()),
+        );
         batch.tickets.push(Ticket::Ready(Output::Settings(document.revision)));
         batch.settings = Some(Arc::new(document));
         Ok(())
@@ -210,13 +219,12 @@ impl Server {
         &self,
         batch: &mut Batch,
         source: LogId,
-        runs: Vec<Run>,
+        runs: Vec<ReadRun>,
         cursor: Option<Cursor>,
     ) -> Result<(), Refusal> {
-        let origins = || runs.iter().filter_map(|run| Some(Touch::Origin(run.entries.first()?.record.origin)));
-        for touch in origins() {
-            batch.can_touch(&touch)?;
-        }
+        let origin_of = |run: &ReadRun| run.run().entries.first().map(|e| Touch::Origin(e.record.origin));
+        let origins: Vec<Touch> = runs.iter().filter_map(origin_of).collect();
+        origins.iter().try_for_each(|touch| batch.can_touch(touch))?;
         if cursor.is_some() {
             batch.can_touch(&Touch::Cursor)?;
         }
@@ -224,18 +232,8 @@ impl Server {
         let mut applied = std::collections::BTreeMap::new();
         // Two runs of one page may bring the same records: `seen` is what the page has brought so far.
         let mut seen = Held::default();
-        for run in &runs {
-            let kinds = run.check().map_err(Refusal::from).and_then(|()| {
-                let mut kinds = Vec::new();
-                for (from, to) in seen.offer(run)? {
-                    if let Some(part) = run.slice(from, to) {
-                        seen.add(&part);
-                        kinds.extend(self.take_new_parts(batch, source, &part)?);
-                    }
-                }
-                Ok(kinds)
-            });
-            match kinds {
+        for run in runs {
+            match self.take_unseen(batch, source, run, &mut seen) {
                 Ok(kinds) => kinds.into_iter().for_each(|k| *applied.entry(k).or_default() += 1),
                 Err(refusal) => {
                     batch.taken.truncate(before);
@@ -244,15 +242,58 @@ impl Server {
                 }
             }
         }
-        for touch in origins() {
-            batch.touched.insert(touch);
-        }
+        batch.touched.extend(origins);
         if let Some(cursor) = cursor {
             batch.touch([Touch::Cursor])?;
             batch.cursor = Some(cursor);
         }
         batch.tickets.push(Ticket::Ready(Output::Peer { applied }));
         Ok(())
+    }
+}
+
+impl Server {
+    fn take_unseen(
+        &self,
+        batch: &mut Batch,
+        source: LogId,
+        read: ReadRun,
+        seen: &mut Held,
+    ) -> Result<Vec<u16>, Refusal> {
+        let parts = seen.offer(read.run())?;
+        seen.add_parts(read.run(), &parts);
+        if parts.len() == 1 && parts.first().copied() == read.run().span() {
+            return self.take_new_parts(batch, source, read);
+        }
+        let mut kinds = Vec::new();
+        for part in parts.into_iter().filter_map(|(from, to)| read.part(from, to)) {
+            kinds.extend(self.take_new_parts(batch, source, part)?);
+        }
+        Ok(kinds)
+    }
+
+    /// Whether an input must wait for the commit of what is in the batch: [`Self::stage`] would refuse it as
+    /// [`Refusal::NextBatch`].
+    #[must_use]
+    pub fn must_wait(&self, batch: &Batch, input: &Input) -> bool {
+        let origin = |run: &ReadRun| run.run().entries.first().map(|e| Touch::Origin(e.record.origin));
+        let touched = |touch: Option<Touch>| touch.is_some_and(|t| batch.touched.contains(&t));
+        match input {
+            Input::AgentRun { run } => touched(origin(run)),
+            Input::Decide { request, .. } => {
+                touched(Some(Touch::Account(self.state.realms().canonical(&Account::parse(&request.who.user)))))
+            }
+            Input::Enrol { machine, .. } => touched(Some(Touch::Machine(machine.clone()))),
+            Input::EndAgent { agent, .. } => {
+                touched(self.state.agents.get(*agent).and_then(|a| a.machine.clone()).map(Touch::Machine))
+            }
+            Input::ChangeSettings { .. } | Input::AdoptSettings { .. } => touched(Some(Touch::Settings)),
+            Input::Peer { runs, cursor, .. } => {
+                (cursor.is_some() && touched(Some(Touch::Cursor))) || runs.iter().any(|run| touched(origin(run)))
+            }
+            Input::NoteLost { lost, .. } => touched(Some(Touch::Origin(lost.origin))),
+            Input::Reset { .. } | Input::Command { .. } => false,
+        }
     }
 }
 

@@ -29,7 +29,10 @@ fn server(n: u8, role: ServerRole, settings: ZoneSettings) -> Server {
 fn limited(terminal: u32) -> ZoneSettings {
     let subject = Subject { kind: SubjectKind::Everybody, name: String::new() };
     let limits = Limits { terminal: Some(terminal), ..Limits::default() };
-    ZoneSettings { protected_accounts: vec![ProtectedAccount { id: DecisionId::NIL, subject, limits }], ..Default::default() }
+    ZoneSettings {
+        protected_accounts: vec![ProtectedAccount { id: DecisionId::NIL, subject, limits }],
+        ..Default::default()
+    }
 }
 
 fn who(user: &str) -> Who {
@@ -58,6 +61,16 @@ fn allowed(output: Result<Output, Refusal>) -> bool {
     match output {
         Ok(Output::Decision(d)) => d.allow,
         other => panic!("{other:?}"),
+    }
+}
+
+trait IntoRead {
+    fn into_read(self) -> ReadRun;
+}
+
+impl IntoRead for Run {
+    fn into_read(self) -> ReadRun {
+        ReadRun::new(self).unwrap()
     }
 }
 
@@ -105,13 +118,13 @@ fn a_grant_counts_once_until_its_logon_or_its_end() {
     assert_eq!(s.position, 1, "and is not written twice");
     assert!(!allowed(commit(&mut s, ask(2, "ALICE"), 2)), "the grant counts");
     let run = agent.run(&[agent.logon(1, "alice", Some(1))]);
-    commit(&mut s, Input::AgentRun { run }, 3).unwrap();
+    commit(&mut s, Input::AgentRun { run: run.into_read() }, 3).unwrap();
     let denied = commit(&mut s, ask(3, "alice"), 200_000).unwrap();
     let Output::Decision(denied) = denied else { panic!() };
     assert!(!denied.allow && denied.reason.starts_with("1 of 1 terminal session: pc since"), "{}", denied.reason);
     assert_eq!(denied.open.len(), 1);
     let run = agent.run(&[agent.logoff(1)]);
-    commit(&mut s, Input::AgentRun { run }, 200_001).unwrap();
+    commit(&mut s, Input::AgentRun { run: run.into_read() }, 200_001).unwrap();
     assert!(allowed(commit(&mut s, ask(4, "alice"), 200_002)));
     assert!(allowed(commit(&mut s, ask(5, "alice"), 200_002 + crate::fold::GRANT_MS)), "the grant of 4 has ended");
 }
@@ -144,20 +157,22 @@ fn duplicates_holes_and_rejections_are_taken_as_documented() {
     let mut agent = Agent::new(1);
     let bad = (kind::LOGON, "{}".to_owned());
     let run = agent.run(&[agent.logon(1, "alice", None), bad, agent.logon(2, "bob", None)]);
-    let Ok(Output::Events(answer)) = commit(&mut s, Input::AgentRun { run: run.clone() }, 1) else { panic!() };
+    let Ok(Output::Events(answer)) = commit(&mut s, Input::AgentRun { run: run.clone().into_read() }, 1) else {
+        panic!()
+    };
     assert_eq!((answer.held[0].last, answer.rejected[0].seq, s.position, s.state.live()), (3, 2, 3, 2));
     let digest = (s.held().digest(), s.state.digest());
-    commit(&mut s, Input::AgentRun { run }, 2).unwrap();
+    commit(&mut s, Input::AgentRun { run: run.into_read() }, 2).unwrap();
     assert_eq!((digest, s.position), ((s.held().digest(), s.state.digest()), 3), "a duplicate has no effect");
     let skipped = agent.run(&[agent.logoff(1)]);
     let after = agent.run(&[agent.logoff(2)]);
     let mut batch = s.batch();
-    s.stage(&mut batch, Input::AgentRun { run: after }, 3).unwrap();
+    s.stage(&mut batch, Input::AgentRun { run: after.into_read() }, 3).unwrap();
     let applied = s.apply(batch, 3);
     let hole = applied.notes.iter().any(|n| matches!(n, Note::Hole { first: 4, last: 4, .. }));
     assert!(hole, "{:?}", applied.notes);
     assert_eq!(s.held().origin(OriginId([1; 16])).unwrap().holes(), [(4, 4)]);
-    commit(&mut s, Input::AgentRun { run: skipped }, 4).unwrap();
+    commit(&mut s, Input::AgentRun { run: skipped.into_read() }, 4).unwrap();
     assert_eq!(s.held().origin(OriginId([1; 16])).unwrap().holes(), []);
     assert_eq!(s.state.live(), 0);
 }
@@ -168,19 +183,19 @@ fn a_clone_is_refused() {
     let mut agent = Agent::new(1);
     let mut clone = Agent::new(1);
     let run = agent.run(&[agent.logon(1, "alice", None)]);
-    commit(&mut s, Input::AgentRun { run }, 1).unwrap();
+    commit(&mut s, Input::AgentRun { run: run.into_read() }, 1).unwrap();
     let run = clone.run(&[clone.logon(2, "bob", None)]);
-    assert!(matches!(commit(&mut s, Input::AgentRun { run }, 1), Err(Refusal::Fork(_))));
+    assert!(matches!(commit(&mut s, Input::AgentRun { run: run.into_read() }, 1), Err(Refusal::Fork(_))));
     let mut broken = agent.run(&[agent.logon(3, "carol", None)]);
     broken.entries[0].record.at += 1;
-    assert!(matches!(commit(&mut s, Input::AgentRun { run: broken }, 1), Err(Refusal::Run(_))));
+    assert!(ReadRun::new(broken).is_err());
     assert_eq!(s.position, 1);
 }
 
 /// What a Backup does with what the Primary logged after its cursor.
 fn pull(from: &Server, log: &[Segment], to: &mut Server) -> Output {
     let runs = log.iter().filter(|s| s.first_position > to.cursor.position && s.source != to.log_id);
-    let runs = runs.flat_map(|s| s.runs.clone()).collect();
+    let runs = ReadRun::all(runs.flat_map(|s| s.runs.clone()).collect()).unwrap();
     let cursor = Some(Cursor { log_id: from.log_id, position: from.position });
     commit(to, Input::Peer { source: from.log_id, runs, cursor }, 9).unwrap()
 }
@@ -198,7 +213,7 @@ fn two_servers_that_exchange_their_logs_are_equal() {
             events.push(agent.logoff(n - 4));
         }
         let run = agent.run(&events);
-        for input in [ask(n as u8, &format!("user{}", n % 7)), Input::AgentRun { run }] {
+        for input in [ask(n as u8, &format!("user{}", n % 7)), Input::AgentRun { run: run.into_read() }] {
             let mut batch = primary.batch();
             primary.stage(&mut batch, input, i64::from(n)).unwrap();
             log.extend(primary.segments(&batch));
@@ -251,7 +266,7 @@ fn a_snapshot_that_was_damaged_is_refused() {
     let mut s = server(1, ServerRole::Primary, ZoneSettings::default());
     let mut agent = Agent::new(1);
     let run = agent.run(&[agent.logon(1, "alice", None)]);
-    commit(&mut s, Input::AgentRun { run }, 1).unwrap();
+    commit(&mut s, Input::AgentRun { run: run.into_read() }, 1).unwrap();
     let frames: Vec<Vec<u8>> = snapshot_frames(s.freeze()).collect();
     for dropped in 0..frames.len() {
         let mut reader = SnapshotReader::default();
@@ -297,7 +312,7 @@ fn a_rewound_agent_is_told_so() {
     let old = agent.writer.clone();
     let second = agent.run(&[agent.logon(2, "bob", None), agent.logon(3, "carol", None)]);
     for run in [first, second] {
-        commit(&mut s, Input::AgentRun { run }, 1).unwrap();
+        commit(&mut s, Input::AgentRun { run: run.into_read() }, 1).unwrap();
     }
     let hello = |last, chain: Chain, origin| HelloRequest {
         origin,
@@ -330,7 +345,7 @@ fn rows_that_could_not_be_written_are_written_with_the_next() {
     let mut s = server(1, ServerRole::Primary, ZoneSettings::default());
     let mut agent = Agent::new(1);
     let run = agent.run(&[agent.logon(1, "alice", None)]);
-    commit(&mut s, Input::AgentRun { run }, 1).unwrap();
+    commit(&mut s, Input::AgentRun { run: run.into_read() }, 1).unwrap();
     let rows = s.checkpoint();
     assert_eq!(rows.len(), 2, "a machine and an origin");
     s.not_written(&rows);

@@ -133,7 +133,10 @@ impl ProtectedAccount {
             _ => {}
         }
         if self.subject.name.len() > crate::event::MAX_NAME_BYTES || name.chars().any(char::is_control) {
-            return Err(FieldError::new("subject.name", "must have at most 256 characters, none of them a control character"));
+            return Err(FieldError::new(
+                "subject.name",
+                "must have at most 256 characters, none of them a control character",
+            ));
         }
         for (field, limit) in self.limits.each() {
             if limit.is_some_and(|n| n > MAX_LIMIT) {

@@ -8,7 +8,7 @@ mod snapshot;
 
 pub use difference::{SessionsDifference, difference};
 pub use fork::{branch, check_forks, first_difference};
-pub use frames::{FrameError, MAX_FRAME_BYTES, Frames, push_frame};
+pub use frames::{FrameError, Frames, MAX_FRAME_BYTES, push_frame};
 pub use messages::*;
 pub use snapshot::{Snapshot, SnapshotError, SnapshotFrame, SnapshotReader, snapshot_frames};
 

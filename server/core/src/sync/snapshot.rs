@@ -78,7 +78,9 @@ pub enum SnapshotError {
     #[error("the snapshot that arrived is not the one that was sent")]
     Corrupt,
     /// Another version of the fold made it.
-    #[error("the snapshot was made by another version of the fold ({0}, here {FOLD_VERSION}): bring both servers to one version")]
+    #[error(
+        "the snapshot was made by another version of the fold ({0}, here {FOLD_VERSION}): bring both servers to one version"
+    )]
     Version(u32),
 }
 

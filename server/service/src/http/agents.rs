@@ -27,7 +27,7 @@ use userlock_core::{
     event::{Lost, MAX_GROUPS, MAX_NAME_BYTES},
     id::AgentId,
     record::{Entry, MAX_MACHINE_BYTES, Machine, Record, Run, RunError},
-    server::{Input, Output, Proofs, Refusal as CoreRefusal},
+    server::{Input, Output, Proofs, ReadRun, Refusal as CoreRefusal},
 };
 
 use super::{
@@ -248,10 +248,10 @@ async fn events(
         return Err(problem::invalid_field("records", "must be 1 to 1000 records"));
     }
     let run = run_of(batch, &agent)?;
+    let run = ReadRun::new(run).map_err(broken)?;
     match state.zone.submit(Input::AgentRun { run }).await {
         Ok(Output::Events(answer)) => Ok(Json(answer)),
         Ok(_) => Err(problem::internal()),
-        Err(SubmitError::Refused(CoreRefusal::Run(error))) => Err(broken(error)),
         Err(SubmitError::Refused(refusal @ (CoreRefusal::Fork(_) | CoreRefusal::Rank(_)))) => {
             Err(problem::conflict("rewound", "Another numbering", format!("{refusal}. Say hello to learn what is held.")))
         }
@@ -290,12 +290,15 @@ fn run_of(batch: EventsRequest, agent: &Agent) -> Answer<Run> {
             chain: wire.chain,
             payload: wire.payload.get().as_bytes().into(),
         };
-        // Checked here, while the payload of one that will be rejected is still at hand.
-        if record.chain != record.chain_after(before) {
+        let chain = record.chain;
+        let whole = record.clone();
+        let entry = Entry::from_agent(record, agent.id, &agent.machine);
+        // One that is rejected keeps no payload, so its chain can be checked only here.
+        if entry.rejected.is_some() && chain != whole.chain_after(before) {
             return Err(broken(RunError::BrokenChain(wire.seq)));
         }
-        before = record.chain;
-        entries.push(Entry::from_agent(record, agent.id, &agent.machine));
+        before = chain;
+        entries.push(entry);
     }
     Ok(Run { before: batch.before, entries })
 }

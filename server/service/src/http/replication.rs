@@ -21,7 +21,7 @@ use userlock_core::{
     fold::FOLD_VERSION,
     id::ServerId,
     pair::DOWN_MS,
-    server::{Cursor, Input, Output, Refusal as CoreRefusal},
+    server::{Cursor, Input, Output, ReadRun, Refusal as CoreRefusal},
     settings::{Role, ZoneDocument},
     sync::{
         Frames, HeldRequest, HeldResponse, Hello, JoinRequest, JoinResponse, MAX_WAIT_SECONDS, MEDIA_TYPE, PAGE_BYTES,
@@ -310,6 +310,7 @@ async fn push(State(state): State<PairState>, request: Request) -> Answer<Respon
     }
     frames.finish().map_err(|_| unreadable())?;
     state.zone.primary_facts().backup_progress = Some(monotonic_ms());
+    let runs = ReadRun::all(runs).map_err(|error| problem::conflict("chain_mismatch", "The chain is broken", error.to_string()))?;
     let input = Input::Peer { source: head.log_id, runs, cursor: None };
     let answer = match state.zone.submit(input).await {
         Ok(Output::Peer { applied }) => PushResponse::Taken { new: applied.values().sum() },

@@ -6,7 +6,7 @@ use userlock_core::{
     agent_api::Range,
     id::{LogId, OriginId},
     record::Run,
-    server::{Cursor, Input, Output},
+    server::{Cursor, Input, Output, ReadRun},
     sync::{HeldRequest, HeldResponse, PullRequest, PushHeader, Wanted, branch, first_difference, lacking, surplus},
 };
 
@@ -131,6 +131,7 @@ pub(super) async fn take(
     runs: Vec<Run>,
     cursor: Option<Cursor>,
 ) -> Result<Applied, SyncError> {
+    let runs = ReadRun::all(runs).map_err(|error| SyncError::new(catalogue::SYNC_PROTOCOL, error.to_string()))?;
     match sync.inner.zone.submit(Input::Peer { source, runs, cursor }).await {
         Ok(Output::Peer { applied }) => Ok(applied),
         Ok(_) => Ok(Applied::new()),

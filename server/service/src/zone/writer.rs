@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 use userlock_core::{
     id::{LogId, OriginId},
     record::Run,
-    server::{Input, Note, Output, Refusal, Row},
+    server::{Input, Note, Output, ReadRun, Refusal, Row},
     settings::OwnSettings,
     sync::Snapshot,
 };
@@ -116,9 +116,12 @@ impl Writer {
             while batch.records() < MAX_RECORDS && batch.len() < MAX_INPUTS {
                 let Some(Job::Input { .. }) = self.waiting.front() else { break };
                 let Some(Job::Input { input, reply }) = self.waiting.pop_front() else { break };
-                match server.stage(&mut batch, (*input).clone(), now) {
+                if server.must_wait(&batch, &input) {
+                    again.push_back(Job::Input { input, reply });
+                    continue;
+                }
+                match server.stage(&mut batch, *input, now) {
                     Ok(()) => replies.push(reply),
-                    Err(Refusal::NextBatch) => again.push_back(Job::Input { input, reply }),
                     Err(refusal) => _ = reply.send(Err(refusal.into())),
                 }
             }
@@ -274,6 +277,7 @@ impl Writer {
     /// the two leaves both, and the same fork is found and filed again under the same name.
     async fn cut_branch(&mut self, origin: OriginId, first: u64, branch: Run) -> Result<(), SubmitError> {
         let now = clock::now_ms();
+        let branch = ReadRun::new(branch).map_err(Refusal::from)?;
         let input = Input::Peer { source: LogId::NIL, runs: vec![branch], cursor: None };
         let (batch, segments) = {
             let server = self.zone.server();
