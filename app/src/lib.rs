@@ -8,6 +8,14 @@ pub mod shell;
 
 pub mod routes;
 
+pub mod pages;
+
+pub mod components;
+
+pub mod live;
+
+pub mod browser;
+
 pub mod api;
 #[cfg(feature = "ssr")]
 pub mod ports;

@@ -5,8 +5,13 @@ use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::{
     SsrMode,
-    components::{Route, Router, Routes},
+    components::{ParentRoute, Redirect, Route, Router, Routes},
     path,
+};
+
+use crate::pages::{
+    ApplicationLogPage, EditRulePage, FramePage, GeneralPage, NewRulePage, NotFound, NotFoundPage, OverviewPage, RulesPage,
+    SessionsPage, SignInPage, SynchronizationPage,
 };
 
 /// The application.
@@ -16,8 +21,20 @@ pub fn App() -> impl IntoView {
     view! {
         <Title formatter=|title: String| format!("{title} · UserLock") text="Overview"/>
         <Router>
-            <Routes fallback=|| "No such page">
-                <Route path=path!("/") view=|| "Overview" ssr=SsrMode::Async/>
+            <Routes fallback=NotFoundPage>
+                <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async/>
+                <ParentRoute path=path!("/") view=FramePage ssr=SsrMode::Async>
+                    <Route path=path!("/") view=OverviewPage/>
+                    <Route path=path!("/sessions") view=SessionsPage/>
+                    <Route path=path!("/protected-accounts") view=RulesPage/>
+                    <Route path=path!("/protected-accounts/new") view=NewRulePage/>
+                    <Route path=path!("/protected-accounts/:id") view=EditRulePage/>
+                    <Route path=path!("/application-log") view=ApplicationLogPage/>
+                    <Route path=path!("/properties") view=|| view! { <Redirect path="/properties/general"/> }/>
+                    <Route path=path!("/properties/general") view=GeneralPage/>
+                    <Route path=path!("/properties/synchronization") view=SynchronizationPage/>
+                    <Route path=path!("/*any") view=NotFound/>
+                </ParentRoute>
             </Routes>
         </Router>
     }

@@ -3,5 +3,7 @@
 pub mod number;
 pub mod picture;
 pub mod query;
+pub mod rows;
+pub mod spark;
 pub mod time;
 pub mod words;

@@ -32,7 +32,6 @@ pub fn measure(value: f64) -> String {
     if value < 9.95 && value > 0.0 { format!("{value:.1}") } else { grouped(rounded(value)) }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "finite and not negative; a cast saturates")]
 fn rounded(value: f64) -> u64 {
     value.round() as u64
 }

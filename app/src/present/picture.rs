@@ -1,1 +1,402 @@
-//! The picture of the pair.
+//! The picture of the pair, as words, shapes and states: what the Overview draws.
+//!
+//! Every figure of the other server carries its age, because it may be old.
+
+use userlock_core::api::{Overview, PeerState, PeerView, Phase, ServerRole, ServerView, Tone};
+
+use super::{
+    number::{counted, grouped, measure},
+    time::{self, Zone},
+};
+
+/// How a line is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stroke {
+    /// Most agents are here.
+    Thick,
+    /// Some may be.
+    #[default]
+    Thin,
+    /// There is no way.
+    Broken,
+}
+
+/// A line between the agents and a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AgentLine {
+    /// How it is drawn.
+    pub stroke: Stroke,
+    /// How many agents use it.
+    pub agents: u64,
+}
+
+/// A server's box.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerBox {
+    /// Its role.
+    pub role: ServerRole,
+    /// How it is.
+    pub tone: Tone,
+    /// The state in words: `serving`, `down`.
+    pub state: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it is the server of this dashboard.
+    pub here: bool,
+    /// The address of its own dashboard, when it is the other one.
+    pub dashboard: Option<String>,
+    /// What is known of it.
+    pub lines: Vec<String>,
+    /// How old that is, of the other server.
+    pub age: Option<String>,
+}
+
+/// A state with a heading and what is behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// How it is.
+    pub tone: Tone,
+    /// In a few words.
+    pub title: String,
+    /// More.
+    pub lines: Vec<String>,
+}
+
+/// One of the three questions that a glance answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The question.
+    pub question: &'static str,
+    /// How it is.
+    pub tone: Tone,
+    /// The answer.
+    pub answer: String,
+}
+
+/// All of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// Is the zone watched, by which server, are the lists equal?
+    pub answers: [Answer; 3],
+    /// The agents: how many, and how they are.
+    pub agents: Note,
+    /// To the Primary.
+    pub to_primary: AgentLine,
+    /// To the Backup.
+    pub to_backup: AgentLine,
+    /// The Primary.
+    pub primary: ServerBox,
+    /// The Backup; absent when the zone has none.
+    pub backup: Option<ServerBox>,
+    /// Between the two.
+    pub link: Note,
+    /// Whether the line between the two is whole.
+    pub linked: bool,
+    /// The certificate.
+    pub certificate: Note,
+}
+
+/// Draws the pair as it is `now`, with times in `zone`.
+#[must_use]
+pub fn picture(overview: &Overview, zone: &Zone, now: i64) -> Picture {
+    let server = &overview.server;
+    let peer = server.peer.as_ref();
+    let here = own_box(overview);
+    let there = peer.map(|peer| peer_box(peer, zone, now));
+    let (primary, backup) = match (server.role, there) {
+        (ServerRole::Primary, there) => (here, there),
+        (ServerRole::Backup, Some(there)) => (there, Some(here)),
+        (ServerRole::Backup, None) => (unknown_primary(), Some(here)),
+    };
+    let (to_primary, to_backup) = agent_lines(overview, &primary, backup.as_ref());
+    let certificate = certificate(overview, zone, now);
+    Picture {
+        answers: answers(server, &certificate),
+        agents: agents(overview),
+        to_primary,
+        to_backup,
+        link: link(overview, zone, now),
+        linked: peer.is_some_and(|p| p.state == PeerState::Up) && server.phase != Phase::Paused,
+        primary,
+        backup,
+        certificate,
+    }
+}
+
+fn phase_tone(phase: Phase) -> Tone {
+    match phase {
+        Phase::Serving | Phase::Standby => Tone::Ok,
+        Phase::Joining | Phase::Takeover | Phase::Paused | Phase::Returning | Phase::Superseded => Tone::Attention,
+    }
+}
+
+/// Whether this server stands in for its Primary.
+fn stands_in(server: &ServerView) -> bool {
+    let primary_down = server.peer.as_ref().is_some_and(|p| p.state == PeerState::Down);
+    server.role == ServerRole::Backup && (primary_down || server.phase == Phase::Takeover)
+}
+
+/// The state of this server in a word or two, and its tone.
+#[must_use]
+pub fn own_state(server: &ServerView) -> (Tone, &'static str) {
+    if stands_in(server) && server.phase == Phase::Standby {
+        return (Tone::Attention, "stands in");
+    }
+    (phase_tone(server.phase), server.phase.title())
+}
+
+fn own_box(overview: &Overview) -> ServerBox {
+    let server = &overview.server;
+    let (tone, state) = own_state(server);
+    let mut first = counted(overview.figures.open_sessions, "session", "sessions");
+    if let Some(ms) = overview.figures.decision_ms {
+        first.push_str(&format!(" · decides in {} ms", measure(ms)));
+    }
+    let mut lines = vec![
+        first,
+        format!("settings revision {} · epoch {}", server.settings_revision, server.epoch.number),
+        format!("position {}", grouped(server.position)),
+    ];
+    if !server.phase_detail.waits_for.is_empty() {
+        lines.push(format!("waits for {}", server.phase_detail.waits_for));
+    }
+    ServerBox {
+        role: server.role,
+        tone,
+        state: state.into(),
+        name: server.name.clone(),
+        here: true,
+        dashboard: None,
+        lines,
+        age: None,
+    }
+}
+
+fn peer_box(peer: &PeerView, zone: &Zone, now: i64) -> ServerBox {
+    let (tone, state) = match (peer.state, &peer.phase) {
+        (PeerState::Down, _) => (Tone::Down, "down"),
+        (PeerState::Unknown, _) => (Tone::Neutral, "not heard of yet"),
+        (PeerState::Up, Some(phase)) => (phase_tone(phase.phase), phase.phase.title()),
+        (PeerState::Up, None) => (Tone::Neutral, "answers"),
+    };
+    let mut lines = Vec::new();
+    match peer.state {
+        PeerState::Up => {
+            let mut first = Vec::new();
+            first.extend(peer.open_sessions.map(|n| counted(n, "session", "sessions")));
+            first.extend(peer.settings_revision.map(|r| format!("settings revision {r}")));
+            lines.push(first.join(" · "));
+            let mut second = Vec::new();
+            second.extend(peer.position.map(|n| format!("position {}", grouped(n))));
+            second.extend(peer.clock_skew_ms.map(skew));
+            lines.push(second.join(" · "));
+        }
+        PeerState::Down => {
+            let since = peer.last_contact.unwrap_or(peer.since);
+            let silent = time::coarse(now.saturating_sub(since));
+            lines.push(format!("silent for {silent} (since {})", zone.exact(since, now)));
+            lines.extend(peer.last_error.clone());
+            lines.extend(peer.position.map(|n| format!("last seen at position {}", grouped(n))));
+        }
+        PeerState::Unknown => lines.extend(peer.last_error.clone()),
+    }
+    lines.retain(|line| !line.is_empty());
+    ServerBox {
+        role: peer.role,
+        tone,
+        state: state.into(),
+        name: if peer.name.is_empty() { "name not known yet".into() } else { peer.name.clone() },
+        here: false,
+        dashboard: peer.address.as_deref().and_then(|a| super::query::elsewhere(a, "/")),
+        lines,
+        age: match (peer.state, peer.last_contact) {
+            (PeerState::Up, Some(at)) => Some(format!("as it told {}", time::ago(at, now))),
+            _ => None,
+        },
+    }
+}
+
+fn skew(ms: i64) -> String {
+    let size = ms.unsigned_abs();
+    match size {
+        0..50 => "clocks agree".into(),
+        _ => format!("clock {} {}", time::took(size), if ms > 0 { "ahead" } else { "behind" }),
+    }
+}
+
+fn unknown_primary() -> ServerBox {
+    ServerBox {
+        role: ServerRole::Primary,
+        tone: Tone::Neutral,
+        state: "not heard of yet".into(),
+        name: "name not known yet".into(),
+        here: false,
+        dashboard: None,
+        lines: Vec::new(),
+        age: None,
+    }
+}
+
+fn agent_lines(overview: &Overview, primary: &ServerBox, backup: Option<&ServerBox>) -> (AgentLine, AgentLine) {
+    let agents = &overview.agents;
+    let line = |count: u64, other: u64, tone: Option<Tone>| AgentLine {
+        agents: count,
+        stroke: match tone {
+            None | Some(Tone::Down) => Stroke::Broken,
+            Some(_) if count > 0 && count >= other => Stroke::Thick,
+            Some(_) => Stroke::Thin,
+        },
+    };
+    (
+        line(agents.on_primary, agents.on_backup, Some(primary.tone)),
+        line(agents.on_backup, agents.on_primary, backup.map(|b| b.tone)),
+    )
+}
+
+fn agents(overview: &Overview) -> Note {
+    let a = &overview.agents;
+    let mut tone = if a.total == 0 { Tone::Neutral } else { Tone::Ok };
+    let touch = match (a.total, a.in_touch) {
+        (0, _) => "none enrolled yet".into(),
+        (total, touch) if touch >= total => "all in touch".into(),
+        (total, touch) => {
+            tone = Tone::Attention;
+            format!("{} silent", grouped(total - touch))
+        }
+    };
+    let waiting = match (a.spooling, a.waiting) {
+        (0, _) => "0 waiting".into(),
+        (agents, events) => format!("{} spooling {}", grouped(agents), counted(events, "event", "events")),
+    };
+    let lines = if a.total == 0 { vec![touch] } else { vec![touch, waiting] };
+    Note { tone, title: counted(a.total, "agent", "agents"), lines }
+}
+
+fn link(overview: &Overview, zone: &Zone, now: i64) -> Note {
+    let server = &overview.server;
+    let Some(peer) = &server.peer else {
+        return Note { tone: Tone::Neutral, title: "nothing to synchronize with".into(), lines: Vec::new() };
+    };
+    let synchronization = overview.synchronization.as_ref();
+    let schedule = synchronization.map(|s| match (s.enabled, s.continuous) {
+        (true, true) => format!("continuous, and {}", time::each(s.interval_seconds)),
+        (true, false) => time::each(s.interval_seconds),
+        (false, true) => "continuous; the schedule is off".into(),
+        (false, false) => "the schedule is off".into(),
+    });
+    let last_success = synchronization.and_then(|s| s.last_events.as_ref()).map(|run| {
+        let at = run.ended_at.unwrap_or(run.started_at);
+        format!("last run {}", time::ago(at, now))
+    });
+    let seen = |at: Option<i64>| at.map(|at| format!("last contact {}", zone.exact(at, now)));
+    match peer.state {
+        PeerState::Down => Note {
+            tone: Tone::Down,
+            title: "not synchronizing".into(),
+            lines: last_success.into_iter().chain(seen(peer.last_contact)).collect(),
+        },
+        PeerState::Unknown => {
+            Note { tone: Tone::Neutral, title: "waiting for the first contact".into(), lines: Vec::new() }
+        }
+        PeerState::Up => {
+            let behind = peer.lag_events.map(|n| format!("{} behind", counted(n, "event", "events")));
+            let seconds = peer.lag_seconds.map(|s| format!("{} s", measure(s)));
+            let title: Vec<_> = behind.into_iter().chain(seconds).collect();
+            let tone = if peer.lag_events.is_some_and(|n| n > 0) || server.phase == Phase::Paused { Tone::Attention } else { Tone::Ok };
+            let lines = match synchronization {
+                Some(_) => schedule.into_iter().chain(last_success).collect(),
+                None => peer.last_contact.map(|at| format!("as the Backup told {}", time::ago(at, now))).into_iter().collect(),
+            };
+            Note { tone, title: if title.is_empty() { "in contact".into() } else { title.join(" · ") }, lines }
+        }
+    }
+}
+
+fn certificate(overview: &Overview, zone: &Zone, now: i64) -> Note {
+    let c = &overview.certificate;
+    let Some(peer) = &overview.server.peer else {
+        return Note {
+            tone: Tone::Neutral,
+            title: "One list only".into(),
+            lines: vec!["A Backup would hold the same.".into()],
+        };
+    };
+    let equal_at = c.equal_at.map(|at| format!("equal at {}", zone.exact(at, now)));
+    let compared = c.compared_at.map(|at| format!("compared {}", time::ago(at, now)));
+    let other = if peer.name.is_empty() { peer.role.title() } else { peer.name.split('.').next().unwrap_or_default() };
+    match (c.alarm, peer.state, c.equal) {
+        (true, ..) => Note {
+            tone: Tone::Down,
+            title: "Equal records, unequal lists".into(),
+            lines: ["This must not be: see the application log.".into()].into_iter().chain(compared).collect(),
+        },
+        (_, PeerState::Up, Some(true)) => Note {
+            tone: Tone::Ok,
+            title: "Lists are equal".into(),
+            lines: [format!("digest {} on both", short(&c.digest.to_string()))].into_iter().chain(compared).collect(),
+        },
+        (_, PeerState::Up, Some(false)) => {
+            let theirs = c.peer_digest.map(|d| format!("{} there", short(&d.to_string())));
+            let mine = format!("{} here", short(&c.digest.to_string()));
+            let digests = [mine].into_iter().chain(theirs).collect::<Vec<_>>().join(", ");
+            Note {
+                tone: Tone::Attention,
+                title: "Lists differ".into(),
+                lines: [digests].into_iter().chain(compared).chain(equal_at).collect(),
+            }
+        }
+        (_, PeerState::Unknown, _) => {
+            Note { tone: Tone::Neutral, title: "Not compared yet".into(), lines: equal_at.into_iter().collect() }
+        }
+        _ => {
+            let ahead = (c.ahead > 0).then(|| format!("{} ahead of {other}", counted(c.ahead, "event", "events")));
+            Note { tone: Tone::Attention, title: "Lists may differ".into(), lines: ahead.into_iter().chain(equal_at).collect() }
+        }
+    }
+}
+
+/// `7c1e…09af`.
+fn short(digest: &str) -> String {
+    let head = digest.get(..4).unwrap_or(digest);
+    let tail = digest.len().checked_sub(4).and_then(|at| digest.get(at..)).unwrap_or_default();
+    format!("{head}…{tail}")
+}
+
+fn answers(server: &ServerView, certificate: &Note) -> [Answer; 3] {
+    let peer_state = server.peer.as_ref().map(|p| p.state);
+    let (tone, watched, by) = match (server.role, peer_state) {
+        (_, _) if server.phase == Phase::Superseded => (Tone::Attention, "Elsewhere", "the server that took over".to_owned()),
+        (ServerRole::Primary, _) if server.phase == Phase::Returning => {
+            (Tone::Attention, "Yes, decisions shortly", format!("the Primary, {}", server.name))
+        }
+        (ServerRole::Primary, _) => (Tone::Ok, "Yes", format!("the Primary, {}", server.name)),
+        (ServerRole::Backup, _) if stands_in(server) => (Tone::Attention, "Yes, without its Primary", format!("this Backup, {}", server.name)),
+        (ServerRole::Backup, Some(PeerState::Up)) => {
+            let name = server.peer.as_ref().map(|p| p.name.as_str()).unwrap_or_default();
+            (Tone::Ok, "Yes", format!("the Primary, {name}"))
+        }
+        (ServerRole::Backup, _) => (Tone::Neutral, "Not known yet", "the Primary has not been heard of".to_owned()),
+    };
+    let spare = match (server.role, peer_state) {
+        (ServerRole::Primary, None) => Tone::Attention,
+        (_, Some(PeerState::Down)) => Tone::Attention,
+        _ => tone,
+    };
+    [
+        Answer { question: "Is the zone watched?", tone, answer: watched.into() },
+        Answer { question: "By which server?", tone: spare, answer: by },
+        Answer { question: "Are the two lists equal?", tone: certificate.tone, answer: lists(&certificate.title) },
+    ]
+}
+
+fn lists(title: &str) -> String {
+    match title {
+        "Lists are equal" => "Yes".into(),
+        "Lists differ" => "No".into(),
+        "Lists may differ" => "They may differ".into(),
+        other => other.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

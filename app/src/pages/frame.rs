@@ -1,0 +1,229 @@
+//! The frame of all pages behind the sign-in: the server, the navigation, what is wrong, what just happened.
+
+use leptos::prelude::*;
+use leptos_router::{
+    components::{A, Outlet},
+    hooks::{use_location, use_url},
+};
+use userlock_core::api::{Banner, ServerRole, Tone};
+
+use super::ProblemView;
+use crate::{
+    api::{self, Flash},
+    components::{Badge, ContextHost, Glyph, Icon, Notices, NoticesView, QuickDialogs, Runs, ServerMenu, tone_class},
+    live::Live,
+    present::{number::grouped, picture::own_state, words},
+};
+
+/// What a form did before this page, taken from its cookie.
+fn flash() -> Option<Flash> {
+    #[cfg(feature = "ssr")]
+    return api::take_flash();
+    #[cfg(not(feature = "ssr"))]
+    return None;
+}
+
+/// Without a sign-in, while a page is rendered: to the sign-in page, and back afterwards.
+fn sign_in_first() {
+    #[cfg(feature = "ssr")]
+    if let Some(parts) = use_context::<axum::http::request::Parts>() {
+        let here = parts.uri.path_and_query().map_or("/", |p| p.as_str());
+        leptos_axum::redirect(&crate::present::query::address("/sign-in", &[("next", here)]));
+    }
+    #[cfg(not(feature = "ssr"))]
+    crate::browser::sign_in_again();
+}
+
+/// The frame.
+#[component]
+pub fn FramePage() -> impl IntoView {
+    let live = Live::new();
+    let notices = Notices::new();
+    provide_context(live);
+    provide_context(notices);
+    provide_context(Runs::new(notices));
+
+    let frame = Resource::new_blocking(|| (), |()| api::frame());
+    let told = SharedValue::new(flash).into_inner();
+    if let Some(told) = told {
+        notices.tell_flash(told);
+    }
+    // Another page: what the last one told is over.
+    let path = use_location().pathname;
+    Effect::new(move |before: Option<String>| {
+        let now = path.get();
+        if before.is_some_and(|before| before != now) {
+            notices.clear();
+            crate::browser::focus("h1");
+        }
+        now
+    });
+    view! {
+        <Suspense fallback=|| view! { <p class="loading">"Loading…"</p> }>
+            {move || Suspend::new(async move {
+                match frame.await {
+                    Ok(frame) => {
+                        live.begin(frame);
+                        view! { <Framed/> }.into_any()
+                    }
+                    Err(refused) if refused.needs_sign_in() => {
+                        sign_in_first();
+                        view! { <p class="loading"><a href="/sign-in">"Sign in"</a></p> }.into_any()
+                    }
+                    Err(refused) => view! { <main class="main"><ProblemView problem=refused.0/></main> }.into_any(),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+#[component]
+fn Framed() -> impl IntoView {
+    let live = Live::of_page();
+    Effect::new(move |started: Option<()>| {
+        if started.is_none() {
+            live.start();
+        }
+    });
+    let unfolded = RwSignal::new(false);
+    let url = use_url();
+    Effect::new(move |_| {
+        url.track();
+        unfolded.set(false);
+    });
+    view! {
+        <a class="skip" href="#main">"Skip to the contents"</a>
+        <div class="app">
+            <div class="side">
+                <ServerName/>
+                <input
+                    r#type="checkbox"
+                    id="fold"
+                    class="visually-hidden"
+                    aria-label="Show the navigation"
+                    prop:checked=move || unfolded.get()
+                    on:change=move |event| unfolded.set(event_target_checked(&event))
+                />
+                <label class="fold-button" for="fold" aria-hidden="true"><Icon glyph=Glyph::Menu/>"Menu"</label>
+                <div class="side-body">
+                    <Navigation/>
+                    <SignedIn/>
+                </div>
+            </div>
+            <main id="main" class="main" tabindex="-1">
+                <Banners/>
+                <NoticesView/>
+                <Outlet/>
+            </main>
+        </div>
+        <QuickDialogs/>
+    }
+}
+
+/// The server's name with its role and state; its context menu belongs to it.
+#[component]
+fn ServerName() -> impl IntoView {
+    let live = Live::of_page();
+    let host = ContextHost::new();
+    let name = Memo::new(move |_| live.read(|o| o.server.name.clone()));
+    let state = Memo::new(move |_| {
+        live.read(|o| Some((o.server.role.title(), own_state(&o.server)))).map(|(role, (tone, state))| (tone, format!("{role} · {state}")))
+    });
+    let tone = Signal::derive(move || state.get().map_or(Tone::Neutral, |s| s.0));
+    let text = Signal::derive(move || state.get().map(|s| s.1).unwrap_or_default());
+    view! {
+        <div
+            class="server-name"
+            on:contextmenu=move |event| host.on_context_menu(&event)
+            on:keydown=move |event| host.on_key(&event)
+            on:pointerdown=move |event| host.on_pointer_down(&event)
+            on:pointerup=move |_| host.on_pointer_end()
+            on:pointermove=move |_| host.on_pointer_end()
+            on:pointercancel=move |_| host.on_pointer_end()
+        >
+            <div class="server-words">
+                <a href="/" class="name" title=move || name.get()>{move || name.get()}</a>
+                <Badge tone=tone text=text/>
+            </div>
+            <ServerMenu host=host/>
+        </div>
+    }
+}
+
+#[component]
+fn Navigation() -> impl IntoView {
+    let live = Live::of_page();
+    let count = move |what: fn(&userlock_core::api::Overview) -> u64| {
+        let number = Memo::new(move |_| live.read(what));
+        move || grouped(number.get())
+    };
+    let alerts = Memo::new(move |_| live.read(|o| o.log_alerts));
+    let backup = Memo::new(move |_| live.read(|o| o.server.role == ServerRole::Backup));
+    view! {
+        <nav aria-label="Pages">
+            <A href="/" exact=true><Icon glyph=Glyph::Overview/>"Overview"</A>
+            <A href="/sessions"><Icon glyph=Glyph::Users/>"User sessions"<span class="number">{count(|o| o.figures.open_sessions)}</span></A>
+            <A href="/protected-accounts">
+                <Icon glyph=Glyph::Shield/>
+                "Protected accounts"
+                <span class="number">{count(|o| o.figures.protected_accounts)}</span>
+            </A>
+            <A href="/application-log">
+                <Icon glyph=Glyph::Log/>
+                "Application log"
+                <span class="number" class:alert=move || { alerts.get() > 0 }>
+                    {move || (alerts.get() > 0).then(|| grouped(alerts.get()))}
+                    {move || (alerts.get() > 0).then(|| view! { <span class="visually-hidden">" warnings and errors"</span> })}
+                </span>
+            </A>
+            <p class="nav-head" id="nav-properties">"Properties"</p>
+            <A href="/properties/general"><Icon glyph=Glyph::Settings/>"General"</A>
+            <Show when=move || backup.get()>
+                <A href="/properties/synchronization"><Icon glyph=Glyph::Both/>"Synchronization"</A>
+            </Show>
+        </nav>
+    }
+}
+
+#[component]
+fn SignedIn() -> impl IntoView {
+    let live = Live::of_page();
+    let zone = Memo::new(move |_| live.read(|o| o.zone.clone()));
+    let version = Memo::new(move |_| live.read(|o| o.server.version.clone()));
+    view! {
+        <div class="signed-in">
+            <p>
+                <strong>{move || live.caller().map(|c| c.name)}</strong>
+                <span class="muted">{move || live.caller().map(|c| words::role(c.role))}</span>
+            </p>
+            <form method="post" action="/sign-out">
+                <button class="quiet"><Icon glyph=Glyph::SignOut/>"Sign out"</button>
+            </form>
+            <p class="muted small">{move || format!("UserLock {} · {}", version.get(), zone.get())}</p>
+        </div>
+    }
+}
+
+/// What an administrator must know before anything else.
+#[component]
+fn Banners() -> impl IntoView {
+    let live = Live::of_page();
+    let banners = Memo::new(move |_| live.read(|o| o.banners.clone()));
+    let text = move |banner: &Banner| {
+        let Some(at) = banner.at else { return banner.text.clone() };
+        banner.text.replace("{time}", &live.zone.with(|zone| zone.exact(at, live.now.get_untracked())))
+    };
+    view! {
+        <div class="banners" role="status">
+            {move || banners.get().into_iter().map(|banner| {
+                let tone = banner.tone;
+                view! {
+                    <div class=format!("banner {}", tone_class(tone))>
+                        <Icon glyph=Glyph::of(tone)/>
+                        <p>{text(&banner)}</p>
+                    </div>
+                }
+            }).collect_view()}
+        </div>
+    }
+}

@@ -1,0 +1,105 @@
+//! One module a page.
+
+mod application_log;
+mod frame;
+mod general;
+mod not_found;
+mod overview;
+mod protected;
+mod sessions;
+mod sign_in;
+mod synchronization;
+
+pub use application_log::ApplicationLogPage;
+pub use frame::FramePage;
+pub use general::GeneralPage;
+pub use not_found::{NotFound, NotFoundPage};
+pub use overview::OverviewPage;
+pub use protected::{EditRulePage, NewRulePage, RulesPage};
+pub use sessions::SessionsPage;
+pub use sign_in::SignInPage;
+pub use synchronization::SynchronizationPage;
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+use userlock_core::api::Problem;
+
+use crate::{
+    api::Refused,
+    browser,
+    components::{Glyph, Icon, QuickAccess, problem_text},
+};
+
+/// A page's contents with Quick access beside them, or below on small screens.
+#[component]
+fn WithQuickAccess(
+    /// What is on the page.
+    children: Children,
+) -> impl IntoView {
+    view! {
+        <div class="with-side">
+            <div class="column">{children()}</div>
+            <aside class="column side-column"><QuickAccess/></aside>
+        </div>
+    }
+}
+
+/// One value of the address.
+fn query_value(name: &'static str) -> Memo<String> {
+    let query = use_query_map();
+    Memo::new(move |_| query.with(|query| query.get(name)).unwrap_or_default())
+}
+
+/// What could not be shown, and why.
+#[component]
+fn ProblemView(
+    /// Why.
+    problem: Problem,
+) -> impl IntoView {
+    view! {
+        <div class="banner bad" role="alert">
+            <Icon glyph=Glyph::Down/>
+            <p>{problem_text(&problem)}</p>
+        </div>
+    }
+}
+
+/// The view of what was read, or of why it was not. Without a sign-in the frame has already left for the sign-in page.
+fn shown<T, V: IntoView + 'static>(read: Result<T, Refused>, view: impl FnOnce(T) -> V) -> AnyView {
+    match read {
+        Ok(value) => view(value).into_any(),
+        Err(refused) => view! { <ProblemView problem=refused.0/> }.into_any(),
+    }
+}
+
+/// A problem of a form, shown in it. Without a sign-in goes to the sign-in page.
+fn form_problem(refused: Refused, problem: RwSignal<Option<Problem>>) {
+    if refused.needs_sign_in() {
+        browser::sign_in_again();
+    }
+    problem.set(Some(refused.0));
+}
+
+/// The message of a form: a problem that belongs to none of its fields first, else that of the field.
+#[component]
+fn FormProblem(
+    /// The problem.
+    problem: RwSignal<Option<Problem>>,
+) -> impl IntoView {
+    view! {
+        <div role="alert">
+            {move || problem.get().map(|problem| view! { <ProblemView problem/> })}
+        </div>
+    }
+}
+
+/// Marks a field that a problem names, for the browser and for a screen reader. The server names fields with their
+/// section before them (`general.time_zone`, `limits.vpn`).
+fn invalid(problem: RwSignal<Option<Problem>>, field: &'static str) -> impl Fn() -> Option<&'static str> + Clone + Send + Sync {
+    move || {
+        problem.with(|problem| {
+            let named = problem.as_ref()?.field.as_deref()?;
+            (named.rsplit('.').next() == Some(field)).then_some("true")
+        })
+    }
+}

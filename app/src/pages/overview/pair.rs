@@ -1,0 +1,201 @@
+//! The picture of the pair.
+
+use leptos::{html, prelude::*};
+use userlock_core::api::{ServerRole, Tone};
+
+use crate::{
+    components::{ContextHost, Glyph, Icon, ServerMenu, tone_class},
+    live::Live,
+    present::{
+        number::grouped,
+        picture::{AgentLine, Picture, ServerBox, Stroke, picture},
+    },
+};
+
+/// The picture: who the agents use, how both servers are, whether their lists are equal.
+#[component]
+pub fn Pair() -> impl IntoView {
+    let live = Live::of_page();
+    let drawn = Memo::new(move |_| {
+        let now = live.now.get();
+        live.zone.with(|zone| live.read(|o| Some(picture(o, zone, now))))
+    });
+    let part = move |what: fn(&Picture) -> (Tone, String, Vec<String>)| {
+        Memo::new(move |_| drawn.with(|d| d.as_ref().map(what)).unwrap_or((Tone::Neutral, String::new(), Vec::new())))
+    };
+    let agents = part(|p| (p.agents.tone, p.agents.title.clone(), p.agents.lines.clone()));
+    let link = part(|p| (p.link.tone, p.link.title.clone(), p.link.lines.clone()));
+    let certificate = part(|p| (p.certificate.tone, p.certificate.title.clone(), p.certificate.lines.clone()));
+    let lines = Memo::new(move |_| drawn.with(|d| d.as_ref().map(|p| (p.to_primary, p.to_backup)).unwrap_or_default()));
+    let linked = Memo::new(move |_| drawn.with(|d| d.as_ref().is_some_and(|p| p.linked)));
+    let primary = Memo::new(move |_| drawn.with(|d| d.as_ref().map(|p| p.primary.clone())));
+    let backup = Memo::new(move |_| drawn.with(|d| d.as_ref().and_then(|p| p.backup.clone())));
+    view! {
+        <section class="panel picture" aria-label="The pair">
+            <Answers drawn=drawn/>
+            <div class="pair">
+                <div class=move || format!("agents-box {}", tone_class(agents.get().0))>
+                    <strong>{move || agents.get().1}</strong>
+                    <Lines lines=Signal::derive(move || agents.get().2)/>
+                </div>
+                <Ways lines=lines/>
+                <div class="primary-place"><Server server=primary role=ServerRole::Primary/></div>
+                <div class=move || format!("link {}", tone_class(link.get().0))>
+                    <svg class="link-line" viewBox="0 0 8 100" preserveAspectRatio="none" aria-hidden="true">
+                        <path class=move || if linked.get() { "way thin-way" } else { "way broken-way" } d="M4 0V100"/>
+                    </svg>
+                    <div>
+                        <span class="link-title">{move || link.get().1}</span>
+                        <Lines lines=Signal::derive(move || link.get().2)/>
+                    </div>
+                </div>
+                <div class="backup-place"><Server server=backup role=ServerRole::Backup/></div>
+                <div class=move || format!("certificate {}", tone_class(certificate.get().0))>
+                    <strong><Icon glyph=Signal::derive(move || Glyph::of(certificate.get().0))/>{move || certificate.get().1}</strong>
+                    <Lines lines=Signal::derive(move || certificate.get().2)/>
+                </div>
+            </div>
+        </section>
+    }
+}
+
+/// The three questions.
+#[component]
+fn Answers(
+    /// The picture.
+    drawn: Memo<Option<Picture>>,
+) -> impl IntoView {
+    let answers = Memo::new(move |_| drawn.with(|d| d.as_ref().map(|p| p.answers.clone())));
+    view! {
+        <dl class="answers">
+            {move || answers.get().into_iter().flatten().map(|answer| view! {
+                <div class=tone_class(answer.tone)>
+                    <dt>{answer.question}</dt>
+                    <dd><Icon glyph=Glyph::of(answer.tone)/><span>{answer.answer}</span></dd>
+                </div>
+            }).collect_view()}
+        </dl>
+    }
+}
+
+/// Lines of small text.
+#[component]
+fn Lines(
+    /// The lines.
+    lines: Signal<Vec<String>>,
+) -> impl IntoView {
+    view! { {move || lines.get().into_iter().map(|line| view! { <span class="line">{line}</span> }).collect_view()} }
+}
+
+fn way(line: AgentLine) -> &'static str {
+    match line.stroke {
+        Stroke::Thick => "way thick-way",
+        Stroke::Thin => "way faint-way",
+        Stroke::Broken => "way broken-way",
+    }
+}
+
+/// The lines from the agents to both servers: across on wide screens, down on narrow ones.
+#[component]
+fn Ways(
+    /// To the Primary, to the Backup.
+    lines: Memo<(AgentLine, AgentLine)>,
+) -> impl IntoView {
+    let count = |line: AgentLine, to: &str| {
+        let said = format!("{} use the {to}", if line.agents == 1 { "agent" } else { "agents" });
+        (line.stroke != Stroke::Broken || line.agents > 0).then(|| view! { {grouped(line.agents)}<span class="visually-hidden">{format!(" {said}")}</span> })
+    };
+    // The line that is thick is drawn last, on top.
+    view! {
+        <div class="ways">
+            <svg class="across" viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
+                <path class=move || way(lines.get().0) d="M0 48C50 48 45 18.500 100 18.500"/>
+                <path class=move || way(lines.get().1) d="M0 52C50 52 45 81.500 100 81.500"/>
+            </svg>
+            <svg class="down" viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
+                <path class=move || way(lines.get().0) d="M66 0V14Q66 18 100 18"/>
+                <path class=move || way(lines.get().1) d="M24 0V78Q24 82 100 82"/>
+            </svg>
+            <span class="way-count to-primary">{move || count(lines.get().0, "Primary")}</span>
+            <span class="way-count to-backup">{move || count(lines.get().1, "Backup")}</span>
+        </div>
+    }
+}
+
+/// A server's box. This server's has its context menu; the other's links to its dashboard.
+#[component]
+fn Server(
+    /// The server; absent when the zone has none in this role.
+    server: Memo<Option<ServerBox>>,
+    /// The role.
+    role: ServerRole,
+) -> impl IntoView {
+    let host = ContextHost::new();
+    let element = NodeRef::<html::Div>::new();
+    let exists = Memo::new(move |_| server.with(Option::is_some));
+    let here = Memo::new(move |_| server.with(|s| s.as_ref().is_some_and(|s| s.here)));
+    let tone = Memo::new(move |_| server.with(|s| s.as_ref().map_or(Tone::Neutral, |s| s.tone)));
+    let state = Memo::new(move |_| server.with(|s| s.as_ref().map(|s| s.state.clone()).unwrap_or_default()));
+    let name = Memo::new(move |_| server.with(|s| s.as_ref().map(|s| s.name.clone()).unwrap_or_default()));
+    let dashboard = Memo::new(move |_| server.with(|s| s.as_ref().and_then(|s| s.dashboard.clone())));
+    let lines = Signal::derive(move || server.with(|s| s.as_ref().map(|s| s.lines.clone()).unwrap_or_default()));
+    let age = Memo::new(move |_| server.with(|s| s.as_ref().and_then(|s| s.age.clone())));
+    let title = move || format!("{} server \u{2014} {}", role.title(), state.get());
+    let inside = move || {
+        view! {
+            <div class="box-head">
+                <span class="state-mark" aria-hidden="true"><Icon glyph=Signal::derive(move || Glyph::of(tone.get()))/></span>
+                <strong>{title}</strong>
+            </div>
+            <p class="box-name">
+                {move || match dashboard.get() {
+                    Some(href) => view! { <a href=href rel="external">{name.get()}<Icon glyph=Glyph::External/></a> }.into_any(),
+                    None => view! { <span>{name.get()}</span> }.into_any(),
+                }}
+                <Show when=move || here.get()><span class="muted">" (this server)"</span></Show>
+            </p>
+            <Lines lines=lines/>
+            <Show when=move || age.get().is_some()><span class="line age">{move || age.get()}</span></Show>
+        }
+    };
+    let class = move || format!("server-box {}", tone_class(tone.get()));
+    move || {
+        if !exists.get() {
+            return view! { <NoBackup/> }.into_any();
+        }
+        if !here.get() {
+            return view! { <div class=class role="group" aria-label=title>{inside()}</div> }.into_any();
+        }
+        view! {
+            <div
+                node_ref=element
+                class=move || format!("{} here", class())
+                role="group"
+                aria-label=title
+                tabindex="0"
+                on:contextmenu=move |event| host.on_context_menu(&event)
+                on:keydown=move |event| host.on_key(&event)
+                on:pointerdown=move |event| host.on_pointer_down(&event)
+                on:pointerup=move |_| host.on_pointer_end()
+                on:pointermove=move |_| host.on_pointer_end()
+                on:pointercancel=move |_| host.on_pointer_end()
+            >
+                {inside()}
+                <ServerMenu host=host/>
+            </div>
+        }
+        .into_any()
+    }
+}
+
+/// What to do about a zone without a Backup.
+#[component]
+fn NoBackup() -> impl IntoView {
+    view! {
+        <div class="server-box neutral missing" role="group" aria-label="Backup server">
+            <div class="box-head"><strong>"No Backup server yet"</strong></div>
+            <p class="line">"If the Primary died now, agents would follow their offline policy. Set up a Backup on another machine:"</p>
+            <code class="command">"userlock setup --role backup --primary …"</code>
+        </div>
+    }
+}
