@@ -206,8 +206,34 @@ impl Decisions {
         self.set_realms(realms);
     }
 
-    /// Takes over what another server knows, keeping what is known here.
-    pub fn unite(&mut self, other: Self, realms: &Realms) {
+    /// What of it another server needs: the grants that are not used, the commands, what came before its cause.
+    #[must_use]
+    pub fn that_matter(&self) -> Self {
+        let grants = self.made.iter().filter(|(_, made)| made.counts());
+        Self {
+            made: grants.map(|(id, made)| (*id, made.clone())).collect(),
+            used_early: self.used_early.clone(),
+            commands: self.commands.clone(),
+            done_early: self.done_early.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// The same in parts of at most so many grants.
+    #[must_use]
+    pub fn in_parts(mut self, size: usize) -> Vec<Self> {
+        let mut parts = Vec::new();
+        while self.made.len() > size {
+            let Some(middle) = self.made.keys().nth(size).copied() else { break };
+            let rest = self.made.split_off(&middle);
+            parts.push(Self { made: std::mem::replace(&mut self.made, rest), ..Self::default() });
+        }
+        parts.push(self);
+        parts
+    }
+
+    /// Takes over what another server knows, keeping what is known here. [`Self::restart_lists`] must follow.
+    pub fn unite(&mut self, other: Self) {
         for (id, theirs) in other.made {
             let used = theirs.used || self.used_early.remove(&id);
             let ours = self.made.entry(id).or_insert(theirs);
@@ -220,6 +246,10 @@ impl Decisions {
         for id in other.used_early {
             self.used(Some(id));
         }
+    }
+
+    /// Lists anew what counts for whom.
+    pub fn restart_lists(&mut self, realms: &Realms) {
         self.set_realms(realms);
     }
 

@@ -63,8 +63,11 @@ impl Server {
             state.agents.restore(id, agent);
         }
         let realms = state.realms().clone();
-        state.decisions.unite(self.state.decisions.clone(), &realms);
-        state.decisions.unite(snapshot.decisions, &realms);
+        state.decisions.unite(self.state.decisions.clone());
+        for part in snapshot.decisions {
+            state.decisions.unite(part);
+        }
+        state.decisions.restart_lists(&realms);
         let mut held = self.held.clone();
         held.unite(&snapshot.held);
         for entry in beyond.iter().flat_map(|run| &run.entries) {

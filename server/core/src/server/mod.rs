@@ -149,6 +149,7 @@ pub struct Batch {
     cursor: Option<Cursor>,
     tickets: Vec<input::Ticket>,
     records: usize,
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -184,6 +185,12 @@ impl Batch {
     #[must_use]
     pub fn records(&self) -> usize {
         self.records
+    }
+
+    /// How many bytes of payload it will write.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// The settings that it will write, if any.
@@ -250,6 +257,7 @@ impl Server {
             cursor: None,
             tickets: Vec::new(),
             records: 0,
+            bytes: 0,
         }
     }
 
@@ -368,6 +376,18 @@ impl Server {
     /// made of the sessions stays until the next snapshot.
     pub fn cut(&mut self, origin: OriginId, first: u64, chain_before: crate::id::Chain) {
         self.held.cut(origin, first, chain_before);
+    }
+
+    /// Notes that the other server has exactly what this one has, but for the origins of some buckets.
+    pub fn peer_equal_but(&mut self, differing: &[u16]) {
+        let peer_held = self.peer_held.get_or_insert_default();
+        for (origin, held) in self.held.iter() {
+            let bucket = u16::try_from(crate::held::bucket_of(origin)).unwrap_or(u16::MAX);
+            if !differing.contains(&bucket) {
+                let ranges: Vec<Range> = held.spans().iter().map(Span::range).collect();
+                peer_held.replace(origin, &ranges);
+            }
+        }
     }
 
     /// How many runs of this log the other server is not known to have, and the position of the first of them.

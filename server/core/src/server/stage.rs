@@ -101,6 +101,7 @@ impl Server {
         let mut take = |read: ReadRun| {
             kinds.extend(read.run().entries.iter().map(|e| e.record.kind));
             batch.records += read.run().entries.len();
+            batch.bytes += read.run().entries.iter().map(|e| e.record.payload.len()).sum::<usize>();
             batch.taken.push(Taken { source, read });
         };
         let parts = self.held().offer(read.run())?;
@@ -228,7 +229,7 @@ impl Server {
         if cursor.is_some() {
             batch.can_touch(&Touch::Cursor)?;
         }
-        let (before, records) = (batch.taken.len(), batch.records);
+        let (before, records, bytes) = (batch.taken.len(), batch.records, batch.bytes);
         let mut applied = std::collections::BTreeMap::new();
         // Two runs of one page may bring the same records: `seen` is what the page has brought so far.
         let mut seen = Held::default();
@@ -237,7 +238,7 @@ impl Server {
                 Ok(kinds) => kinds.into_iter().for_each(|k| *applied.entry(k).or_default() += 1),
                 Err(refusal) => {
                     batch.taken.truncate(before);
-                    batch.records = records;
+                    (batch.records, batch.bytes) = (records, bytes);
                     return Err(refusal);
                 }
             }

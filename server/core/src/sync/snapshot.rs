@@ -61,8 +61,8 @@ pub struct Snapshot {
     pub held: Held,
     /// Enrolments.
     pub agents: Vec<(AgentId, AgentState)>,
-    /// Decisions and commands that still matter.
-    pub decisions: Decisions,
+    /// Decisions and commands that still matter, in parts.
+    pub decisions: Vec<Decisions>,
 }
 
 /// Why a snapshot is not taken over. The list stays as it was.
@@ -107,7 +107,7 @@ impl Server {
             buckets: self.state.snapshot(),
             held: self.held().iter().map(|(origin, held)| (origin, held.clone())).collect(),
             agents: self.state.agents.iter().map(|(id, agent)| (id, agent.clone())).collect(),
-            decisions: self.state.decisions.clone(),
+            decisions: self.state.decisions.that_matter(),
         }
     }
 }
@@ -124,7 +124,7 @@ pub fn snapshot_frames(frozen: Frozen) -> impl Iterator<Item = Vec<u8>> + Send {
     let held = std::iter::from_fn(move || some(held.by_ref().take(CHUNK).collect()).map(SnapshotFrame::Held));
     let mut agents = agents.into_iter();
     let agents = std::iter::from_fn(move || some(agents.by_ref().take(CHUNK).collect()).map(SnapshotFrame::Agents));
-    let last = std::iter::once(SnapshotFrame::Decisions(decisions));
+    let last = decisions.in_parts(CHUNK).into_iter().map(SnapshotFrame::Decisions);
     let mut body = std::iter::once(begin).chain(machines).chain(held).chain(agents).chain(last);
     let mut state = Some((0u64, Digest::NIL));
     std::iter::from_fn(move || {
@@ -186,7 +186,7 @@ impl SnapshotReader {
                 held.into_iter().for_each(|(origin, held)| self.snapshot.held.restore(origin, held));
             }
             SnapshotFrame::Agents(agents) => self.snapshot.agents.extend(agents),
-            SnapshotFrame::Decisions(decisions) => self.snapshot.decisions = decisions,
+            SnapshotFrame::Decisions(part) => self.snapshot.decisions.push(part),
             SnapshotFrame::End { frames, hash } => {
                 if frames != self.frames || hash != self.hash || self.sessions != self.snapshot.open_sessions {
                     return Err(SnapshotError::Corrupt);

@@ -200,9 +200,7 @@ async fn hello(
     }
     let (identity, settings, epoch) = state.zone.read(|s| (s.identity.clone(), Arc::clone(&s.settings), s.epoch));
     if state.zone.contacts().told(&agent.machine, &hello, &identity.address.url, skew_ms) {
-        let more = details([("machine", &agent.machine), ("skew_ms", &skew_ms)]);
-        let message = format!("The clock of {} is {skew_ms} ms from this server's. Its events are kept as written.", agent.machine);
-        state.journal.record(catalogue::AGENT_CLOCK_SKEW, message, more);
+        tell_skew(&state, &agent.machine, skew_ms);
     }
     note_reach(&state, &hello);
     let peer = state.zone.stored_peer().map(|p| p.address);
@@ -230,6 +228,12 @@ async fn hello(
     }))
 }
 
+fn tell_skew(state: &PairState, machine: &Machine, skew_ms: i64) {
+    let more = details([("machine", machine), ("skew_ms", &skew_ms)]);
+    let message = format!("The clock of {machine} is {skew_ms} ms from this server's. Its events are kept as written.");
+    state.journal.record(catalogue::AGENT_CLOCK_SKEW, message, more);
+}
+
 /// An agent that comes to a Backup because it could not reach the Primary speaks for a takeover.
 fn note_reach(state: &PairState, hello: &HelloRequest) {
     let Some(primary) = state.zone.own().synchronization.map(|s| s.primary.url) else { return };
@@ -247,10 +251,17 @@ async fn events(
     if batch.records.is_empty() || batch.records.len() > MAX_BATCH_RECORDS {
         return Err(problem::invalid_field("records", "must be 1 to 1000 records"));
     }
+    let latest = batch.records.iter().map(|r| r.at).max().unwrap_or(0);
     let run = run_of(batch, &agent)?;
     let run = ReadRun::new(run).map_err(broken)?;
     match state.zone.submit(Input::AgentRun { run }).await {
-        Ok(Output::Events(answer)) => Ok(Json(answer)),
+        Ok(Output::Events(answer)) => {
+            let ahead_ms = latest.saturating_sub(clock::now_ms());
+            if state.zone.contacts().dated_ahead(&agent.machine, ahead_ms) {
+                tell_skew(&state, &agent.machine, -ahead_ms);
+            }
+            Ok(Json(answer))
+        }
         Ok(_) => Err(problem::internal()),
         Err(SubmitError::Refused(refusal @ (CoreRefusal::Fork(_) | CoreRefusal::Rank(_)))) => {
             Err(problem::conflict("rewound", "Another numbering", format!("{refusal}. Say hello to learn what is held.")))
@@ -324,18 +335,19 @@ async fn decisions(
             return Ok(Json(answer));
         }
     }
-    decide_here(&state, agent.machine, request).await.map(Json)
+    // A Backup that decides itself may not know what its Primary does.
+    decide_here(&state, agent.machine, request, state.sync.is_some()).await.map(Json)
 }
 
-/// Decides on this server, unless its state says that it is not its turn.
-pub(super) async fn decide_here(state: &PairState, machine: Machine, request: DecisionRequest) -> Answer<DecisionResponse> {
+/// Decides on this server, unless its state says that it is not its turn. `alone`: without the server whose turn it would be.
+pub(super) async fn decide_here(state: &PairState, machine: Machine, request: DecisionRequest, alone: bool) -> Answer<DecisionResponse> {
     let began = Instant::now();
     if !request.last_resort && !state.zone.decides() {
         let phase = state.zone.phase();
         let detail = format!("This server is {}: {}. Ask the other one, or mark the request as the last resort.", phase.phase.title(), phase.reason);
         return Err(problem::unavailable("not_serving", detail));
     }
-    let degraded = state.zone.is_degraded() || !state.zone.decides();
+    let degraded = alone || state.zone.is_degraded() || !state.zone.decides();
     let input = Input::Decide { machine, request: Box::new(request), degraded };
     match state.zone.submit(input).await {
         Ok(Output::Decision(answer)) => {

@@ -176,9 +176,15 @@ async fn hello(
         facts.backup_progress = Some(now);
     }
     let (position, held, sessions) = zone.read(|s| (s.position, s.held().digest(), s.state.digest()));
-    if theirs.cursor.log_id == log_id {
-        zone.note_peer(|server| server.peer_has(theirs.cursor.position));
-    }
+    let known = zone.read(|s| s.peer_held().is_some_and(|peer| peer.digest() == held));
+    zone.note_peer(|server| {
+        if theirs.cursor.log_id == log_id {
+            server.peer_has(theirs.cursor.position);
+        }
+        if !known && theirs.held_digest == server.held().digest() {
+            server.peer_equal_but(&[]);
+        }
+    });
     {
         let mut peer = zone.peer();
         let equal = theirs.held_digest == held;
@@ -228,12 +234,14 @@ async fn held(State(state): State<PairState>, request: Request) -> Answer<Respon
     if !question.told.is_empty() {
         state.zone.note_peer(|server| server.peer_told(&question.ranges));
     }
-    let answer = state.zone.read(|server| {
+    let mut answer = None;
+    state.zone.note_peer(|server| {
         let differing = differing_buckets(&server.held().buckets(), &question.buckets);
+        server.peer_equal_but(&differing);
         let ranges = differing.iter().flat_map(|b| server.held().ranges_in(usize::from(*b))).collect();
-        HeldResponse { differing, ranges, at: Cursor { log_id: server.log_id, position: server.position } }
+        answer = Some(HeldResponse { differing, ranges, at: Cursor { log_id: server.log_id, position: server.position } });
     });
-    framed(&answer)
+    framed(&answer.ok_or_else(problem::internal)?)
 }
 
 async fn pull(State(state): State<PairState>, request: Request) -> Answer<Response> {
@@ -341,7 +349,7 @@ async fn forward(State(state): State<PairState>, request: Request) -> Answer<Jso
     let body = read_body(request, userlock_core::agent_api::MAX_BODY_BYTES).await?;
     let forward: ForwardRequest =
         serde_json::from_slice(&body).map_err(|_| problem::bad_request("The body is not a decision that was passed on."))?;
-    super::agents::decide_here(&state, forward.machine, forward.request).await.map(Json)
+    super::agents::decide_here(&state, forward.machine, forward.request, false).await.map(Json)
 }
 
 async fn join(State(state): State<PairState>, request: Request) -> Answer<Json<JoinResponse>> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use userlock_core::{
     api::{Phase, PhaseView},
     fold::FOLD_VERSION,
+    id::LogId,
     sync::Hello,
 };
 
@@ -23,7 +24,7 @@ const SKEW_MS: i64 = 5_000;
 const ALARM_AFTER: u32 = 3;
 
 /// What this server tells of itself.
-pub fn own_hello(zone: &Zone, pushed_to: userlock_core::id::LogId) -> Hello {
+pub fn own_hello(zone: &Zone, pushed_to: LogId) -> Hello {
     let phase = zone.phase();
     let now = monotonic_ms();
     let within = zone.read(|s| s.settings.settings.agents.unconfirmed_after_seconds);
@@ -150,11 +151,24 @@ async fn heard(sync: &Synchronizer, hello: Hello, sent: u64, alarms: &mut u32) {
         let more = details([("here", &own.1), ("primary", &hello.state_digest), ("held", &own.0)]);
         sync.inner.journal.record(catalogue::SYNC_DIGEST_ALARM, message, more);
     }
-    if *lock(&sync.inner.pushed_to) != hello.log_id {
-        let stage = "handing over what this Backup recorded";
-        match reconcile::push_all(sync, None).await {
-            Ok(_) => *lock(&sync.inner.pushed_to) = hello.log_id,
-            Err(error) => tracing::warn!(%error, stage, "tried again with the next hello"),
-        }
+    let known = zone.read(|s| s.peer_held().is_some_and(|peer| peer.digest() == own.0));
+    if held_equal && !known {
+        zone.note_peer(|server| {
+            if server.held().digest() == own.0 {
+                server.peer_equal_but(&[]);
+            }
+        });
+    }
+    if *lock(&sync.inner.pushed_to) != hello.log_id && sync.inner.pushing.try_lock().is_ok() {
+        // Aside, so that the heartbeat goes on while much is handed over.
+        sync.inner.tasks.spawn(sync.clone().until_stop(hand_over(sync.clone(), hello.log_id)));
+    }
+}
+
+/// Hands over what the Primary's present log lacks.
+async fn hand_over(sync: Synchronizer, to: LogId) {
+    match reconcile::push_all(&sync, None).await {
+        Ok(_) => *lock(&sync.inner.pushed_to) = to,
+        Err(error) => tracing::warn!(%error, "what this Backup recorded is handed over after the next hello"),
     }
 }

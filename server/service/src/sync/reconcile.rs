@@ -31,6 +31,9 @@ async fn compare(sync: &Synchronizer) -> Result<HeldResponse, SyncError> {
     let buckets = zone.read(|s| s.held().buckets());
     let question = HeldRequest { buckets, ranges: BTreeMap::new(), told: Vec::new() };
     let answer = client.held(&question).await?;
+    if zone.read(|s| s.held().buckets() == question.buckets) {
+        zone.note_peer(|server| server.peer_equal_but(&answer.differing));
+    }
     if answer.differing.is_empty() {
         return Ok(answer);
     }

@@ -61,6 +61,17 @@ impl Contacts {
         newly_apart
     }
 
+    /// Notes that a record is dated so many ms ahead of this server's clock. True if the clock is apart now and was not
+    /// before.
+    pub fn dated_ahead(&mut self, machine: &Machine, ahead_ms: i64) -> bool {
+        let contact = self.by_machine.entry(machine.clone()).or_default();
+        if ahead_ms < SKEW_WARNING_MS || contact.skew_ms <= -SKEW_WARNING_MS {
+            return false;
+        }
+        contact.skew_ms = -ahead_ms;
+        true
+    }
+
     /// One agent.
     #[must_use]
     pub fn get(&self, machine: &str) -> Option<&Contact> {

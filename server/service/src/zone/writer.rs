@@ -17,9 +17,10 @@ use crate::{
     store::state::{Commit, StateError, StateWriter},
 };
 
-/// A commit is not made larger once it has so many inputs or records.
+/// A commit is not made larger once it has so many inputs, records or bytes.
 const MAX_INPUTS: usize = 1024;
 const MAX_RECORDS: usize = 8192;
+const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// The state's changed pieces are written down after so many records, or so long after the last time.
 const CHECKPOINT_RECORDS: usize = 20_000;
 const CHECKPOINT_MS: i64 = 10_000;
@@ -113,7 +114,7 @@ impl Writer {
             });
             let server = self.zone.server();
             let mut batch = server.batch();
-            while batch.records() < MAX_RECORDS && batch.len() < MAX_INPUTS {
+            while batch.records() < MAX_RECORDS && batch.bytes() < MAX_BYTES && batch.len() < MAX_INPUTS {
                 let Some(Job::Input { .. }) = self.waiting.front() else { break };
                 let Some(Job::Input { input, reply }) = self.waiting.pop_front() else { break };
                 if server.must_wait(&batch, &input) {
