@@ -1,14 +1,24 @@
 //! The server: reads the configuration, performs the core's effects.
 
 pub mod auth;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod demo;
+pub mod dir_lock;
+pub mod figures;
 pub mod http;
 pub mod log;
+pub mod operations;
 pub mod random;
+pub mod run;
 pub mod store;
 pub mod sync;
 pub mod tend;
 pub mod tls;
 pub mod zone;
+
+pub use run::run;
+
+/// The program's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

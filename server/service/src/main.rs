@@ -1,2 +1,7 @@
-//! The server.
-fn main() {}
+//! The program `userlock`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    userlock_service::cli::main()
+}

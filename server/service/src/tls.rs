@@ -9,10 +9,9 @@ use std::{
 };
 
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, ServerConfig, SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _},
+    ServerConfig,
+    crypto::CryptoProvider,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
 
 /// The certificate's file in the data directory.
@@ -137,90 +136,6 @@ pub fn normalize_fingerprint(typed: &str) -> Option<String> {
     let digits: String = typed.trim_start_matches("sha256:").chars().filter(|c| !matches!(c, ':' | ' ')).collect();
     let fits = digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit());
     fits.then_some(digits)
-}
-
-/// The server showed another certificate than the one that was confirmed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the server shows the certificate {shown}, and {expected} was confirmed")]
-pub struct FingerprintMismatch {
-    /// The fingerprint that was confirmed.
-    pub expected: String,
-    /// The one that was shown.
-    pub shown: String,
-}
-
-/// The client's side of TLS towards a server whose certificate has this fingerprint.
-///
-/// # Errors
-/// [`TlsError::Unusable`].
-pub fn client_config(fingerprint: &str) -> Result<ClientConfig, TlsError> {
-    let pinned = Arc::new(Pinned { fingerprint: fingerprint.to_owned(), provider: provider() });
-    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
-    Ok(builder.dangerous().with_custom_certificate_verifier(pinned).with_no_client_auth())
-}
-
-/// Looks through an error's causes for a fingerprint that differed.
-#[must_use]
-pub fn mismatch_in<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a FingerprintMismatch> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(rustls::Error::InvalidCertificate(CertificateError::Other(other))) = error.downcast_ref() {
-            return other.0.downcast_ref();
-        }
-        // An error of I/O hides what it was made from.
-        next = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
-            Some(inner) => Some(inner),
-            None => error.source(),
-        };
-    }
-    None
-}
-
-/// Accepts one certificate alone.
-#[derive(Debug)]
-struct Pinned {
-    fingerprint: String,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for Pinned {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let shown = fingerprint(end_entity);
-        if shown == self.fingerprint {
-            return Ok(ServerCertVerified::assertion());
-        }
-        let mismatch = FingerprintMismatch { expected: self.fingerprint.clone(), shown };
-        Err(rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(mismatch)))))
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 /// Writes a file that must not be there yet, with these permissions from the first moment.

@@ -12,41 +12,8 @@ use super::problem::{self, Refusal};
 
 /// The largest body of the administrators' interface.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
-/// The deepest nesting that is read is serde_json's own: 128.
+/// What serde says first of a field that it does not know.
 const UNKNOWN: &str = "unknown field `";
-
-/// A body of JSON, every field of which is known.
-#[derive(Debug)]
-pub struct JsonBody<T>(pub T);
-
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
-    type Rejection = Refusal;
-
-    async fn from_request(request: Request, _state: &S) -> Result<Self, Refusal> {
-        if !is_json(request.headers()) {
-            return Err(problem::unsupported_media_type());
-        }
-        parse_json(&read_body(request, MAX_BODY_BYTES).await?).map(Self)
-    }
-}
-
-/// A body of JSON that may be left out.
-#[derive(Debug)]
-pub struct OptionalJsonBody<T>(pub T);
-
-impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJsonBody<T> {
-    type Rejection = Refusal;
-
-    async fn from_request(request: Request, _state: &S) -> Result<Self, Refusal> {
-        let json = is_json(request.headers());
-        let body = read_body(request, MAX_BODY_BYTES).await?;
-        match (body.is_empty(), json) {
-            (true, _) => Ok(Self(T::default())),
-            (false, true) => parse_json(&body).map(Self),
-            (false, false) => Err(problem::unsupported_media_type()),
-        }
-    }
-}
 
 /// The parameters behind the `?`.
 #[derive(Debug)]
@@ -86,16 +53,52 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathOf<
     }
 }
 
-/// The revision that a change is made to, from `If-Match`.
+/// Compares the revision that a change is made to, from `If-Match`, with the present one.
 ///
 /// # Errors
 /// 428 when it is missing, 412 when it is not the current one.
-pub fn check_if_match(headers: &HeaderMap, current: &str) -> Result<(), Refusal> {
-    let given = headers.get(header::IF_MATCH).ok_or_else(problem::precondition_required)?;
-    if given.to_str().is_ok_and(|given| given.split(',').any(|tag| tag.trim() == current)) {
-        Ok(())
-    } else {
-        Err(problem::stale(current))
+pub fn check_etag(given: Option<&str>, current: &str) -> Result<(), Refusal> {
+    let given = given.ok_or_else(problem::precondition_required)?;
+    if given.split(',').any(|tag| tag.trim() == current) { Ok(()) } else { Err(problem::stale(current)) }
+}
+
+/// `If-Match` of a request.
+#[must_use]
+pub fn if_match(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::IF_MATCH)?.to_str().ok()
+}
+
+/// A body that is read when its turn comes: what it says counts after what may stand against any body.
+#[derive(Debug)]
+pub struct UnreadJson {
+    body: Bytes,
+    is_json: bool,
+}
+
+impl<S: Send + Sync> FromRequest<S> for UnreadJson {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Refusal> {
+        let is_json = is_json(request.headers());
+        Ok(Self { body: read_body(request, MAX_BODY_BYTES).await?, is_json })
+    }
+}
+
+impl UnreadJson {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// 400, 415, 422.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+        if self.is_json { parse_json(&self.body) } else { Err(problem::unsupported_media_type()) }
+    }
+
+    /// Reads it where it is there.
+    ///
+    /// # Errors
+    /// 400, 415, 422.
+    pub fn read_or_default<T: DeserializeOwned + Default>(&self) -> Result<T, Refusal> {
+        if self.body.is_empty() { Ok(T::default()) } else { self.read() }
     }
 }
 

@@ -11,7 +11,7 @@ use userlock_core::api::{Level, LogEvent, LogQuery, Page};
 use crate::log::SOURCE;
 
 /// The file in the data directory.
-const FILE: &str = "product.sqlite";
+pub const FILE: &str = "product.sqlite";
 /// The most events that are kept, whatever their age.
 const MAX_EVENTS: i64 = 1_000_000;
 

@@ -1,0 +1,7 @@
+//! `/api/v1`: read the request, make one call, shape the answer.
+
+pub mod actions;
+pub mod lists;
+pub mod settings;
+pub mod status;
+pub mod synchronization;

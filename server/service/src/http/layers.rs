@@ -1,0 +1,56 @@
+//! What holds for every answer: headers, time-outs, panics, counting.
+
+use std::{any::Any, time::Duration};
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue, header},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+
+use super::{problem, state::App};
+
+/// How long a request may take until its answer begins, where nothing else is said.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Gives up a request that takes too long.
+pub async fn timeout(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => problem::timed_out().into_response(),
+    }
+}
+
+/// Counts requests, and sets the headers that tell browsers to be careful.
+pub async fn finish(State(app): State<App>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    app.figures.request(response.status().as_u16());
+    let headers = response.headers_mut();
+    let mut set = |name: HeaderName, value: &'static str| {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    };
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    // Not `no-referrer`: a plain form is sent back to the page that it came from.
+    set(header::REFERRER_POLICY, "same-origin");
+    set(header::X_FRAME_OPTIONS, "DENY");
+    set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    set(header::CACHE_CONTROL, "no-store");
+    if app.secure {
+        set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+    }
+    // A page has sent its own, with its nonce.
+    if let Ok(policy) = HeaderValue::from_str(&userlock_app::shell::content_security_policy(None)) {
+        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
+    }
+    response
+}
+
+/// The answer in place of a handler that panicked.
+pub fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let what = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let what = what.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    tracing::error!(panic = what, "a request made the program panic");
+    problem::internal().into_response()
+}

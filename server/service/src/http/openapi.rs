@@ -1,0 +1,298 @@
+//! `GET /api/openapi.json`: the administrators' and the agents' interface, described for programs.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use axum::{
+    http::header,
+    response::{IntoResponse as _, Response},
+};
+use serde_json::{Map, Value, json};
+use userlock_core::{agent_api, api, settings};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::{
+    api::{actions::ReasonRequest, status::Readyz},
+    table,
+};
+use crate::{auth::Right, operations};
+
+/// The document as text, made once.
+static TEXT: LazyLock<String> = LazyLock::new(|| serde_json::to_string(&document()).unwrap_or_default());
+
+/// `GET /api/openapi.json`.
+pub async fn serve() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], TEXT.as_str()).into_response()
+}
+
+/// The schemas that the document refers to.
+type Schemas = BTreeMap<String, Value>;
+/// Adds a type's schema, and gives what stands for it.
+type SchemaOf = fn(&mut Schemas) -> Value;
+
+/// What a call takes and gives.
+struct Call {
+    path: &'static str,
+    method: &'static str,
+    summary: &'static str,
+    query: Option<SchemaOf>,
+    request: Option<SchemaOf>,
+    status: &'static str,
+    response: Option<SchemaOf>,
+    /// Whether it needs `If-Match`, and tells an `ETag`.
+    revision: bool,
+}
+
+const fn call(method: &'static str, path: &'static str, status: &'static str, summary: &'static str) -> Call {
+    Call { path, method, summary, query: None, request: None, status, response: None, revision: false }
+}
+
+impl Call {
+    const fn query(mut self, schema: SchemaOf) -> Self {
+        self.query = Some(schema);
+        self
+    }
+    const fn takes(mut self, schema: SchemaOf) -> Self {
+        self.request = Some(schema);
+        self
+    }
+    const fn gives(mut self, schema: SchemaOf) -> Self {
+        self.response = Some(schema);
+        self
+    }
+    const fn with_revision(mut self) -> Self {
+        self.revision = true;
+        self
+    }
+}
+
+/// A reference to the schema of a type, which is added with all that it refers to.
+fn named<T: ToSchema>(schemas: &mut Schemas) -> Value {
+    let mut found = vec![(T::name().into_owned(), T::schema())];
+    T::schemas(&mut found);
+    for (name, schema) in found {
+        schemas.entry(name).or_insert_with(|| serde_json::to_value(schema).unwrap_or_default());
+    }
+    json!({ "$ref": format!("#/components/schemas/{}", T::name()) })
+}
+
+/// A page of a list.
+fn page<T: ToSchema>(schemas: &mut Schemas) -> Value {
+    json!({
+        "type": "object",
+        "required": ["items"],
+        "properties": {
+            "total": { "type": ["integer", "null"], "description": "How many there are on all pages, where that is known." },
+            "items": { "type": "array", "items": named::<T>(schemas) },
+            "next": { "type": ["string", "null"], "description": "The next page's `cursor`; absent on the last." },
+        },
+    })
+}
+
+/// The parameters of a list that has no filters.
+fn paged(_: &mut Schemas) -> Value {
+    json!({ "properties": {
+        "limit": { "type": "integer", "minimum": 1, "maximum": 500, "default": 50 },
+        "cursor": { "type": "string", "description": "`next` of the page before." },
+    } })
+}
+
+/// The parameter that waits for a run.
+fn wait(_: &mut Schemas) -> Value {
+    json!({ "properties": { "wait": { "type": "integer", "minimum": 0, "maximum": 25, "default": 0, "description": "Seconds to wait for the result." } } })
+}
+
+/// A type's fields as parameters.
+fn fields<T: PartialSchema>(_: &mut Schemas) -> Value {
+    serde_json::to_value(T::schema()).unwrap_or_default()
+}
+
+static CALLS: &[Call] = &[
+    call("get", "/healthz", "200", "Whether the program runs"),
+    call("get", "/readyz", "200", "Whether this server can decide; 503 when it cannot").gives(named::<Readyz>),
+    call("get", "/metrics", "200", "Figures for Prometheus"),
+    call("get", "/api/openapi.json", "200", "This document"),
+    call("get", "/live", "200", "The picture of the pair as server-sent events named `overview`"),
+    call("get", "/api/v1/server", "200", "This server and the other").gives(named::<api::ServerView>),
+    call("get", "/api/v1/sessions", "200", "The list of sessions").query(fields::<api::SessionQuery>).gives(page::<api::SessionView>),
+    call("post", "/api/v1/sessions/{key}/actions", "202", "Log off (202) or forget (200) a session")
+        .takes(named::<api::ActionRequest>)
+        .gives(named::<api::ActionResponse>),
+    call("get", "/api/v1/events", "200", "Audited events, the newest first").query(paged).gives(page::<api::EventView>),
+    call("get", "/api/v1/application-log", "200", "Events of the product, the newest first")
+        .query(fields::<api::LogQuery>)
+        .gives(page::<api::LogEvent>),
+    call("get", "/api/v1/synchronization", "200", "The state of both synchronizations, on a Backup")
+        .gives(named::<api::SynchronizationView>),
+    call("post", "/api/v1/synchronization/events", "202", "Start Events synchronization, or join the run at work")
+        .query(wait)
+        .gives(named::<api::RunStarted>),
+    call("post", "/api/v1/synchronization/sessions", "202", "Start Sessions synchronization or its preview")
+        .query(wait)
+        .takes(named::<api::SessionsSyncRequest>)
+        .gives(named::<api::RunStarted>),
+    call("post", "/api/v1/synchronization/test", "200", "Test the connection to the Primary").gives(named::<api::TestReport>),
+    call("get", "/api/v1/synchronization/runs/{id}", "200", "A run: its progress, then its result")
+        .query(wait)
+        .gives(named::<api::RunView>),
+    call("delete", "/api/v1/synchronization/runs/{id}", "200", "Cancel a run").gives(named::<api::RunView>),
+    call("get", "/api/v1/settings/general", "200", "The section `general`").gives(named::<api::GeneralSection>),
+    call("put", "/api/v1/settings/general", "200", "Change the section `general`")
+        .takes(named::<api::GeneralSection>)
+        .gives(named::<api::GeneralSection>)
+        .with_revision(),
+    call("get", "/api/v1/settings/synchronization", "200", "The section `synchronization` of a Backup")
+        .gives(named::<api::SynchronizationSection>),
+    call("put", "/api/v1/settings/synchronization", "200", "Change the section `synchronization` of a Backup")
+        .takes(named::<api::SynchronizationSection>)
+        .gives(named::<api::SynchronizationSection>)
+        .with_revision(),
+    call("get", "/api/v1/protected-accounts", "200", "The rules").query(paged).gives(page::<api::ProtectedAccountView>),
+    call("post", "/api/v1/protected-accounts", "201", "Make a rule")
+        .takes(named::<settings::ProtectedAccountInput>)
+        .gives(named::<api::ProtectedAccountView>),
+    call("get", "/api/v1/protected-accounts/{id}", "200", "A rule").gives(named::<api::ProtectedAccountView>),
+    call("put", "/api/v1/protected-accounts/{id}", "200", "Change a rule")
+        .takes(named::<settings::ProtectedAccountInput>)
+        .gives(named::<api::ProtectedAccountView>)
+        .with_revision(),
+    call("delete", "/api/v1/protected-accounts/{id}", "204", "Delete a rule").with_revision(),
+    call("post", "/api/v1/tokens", "201", "Make an API token").takes(named::<operations::TokenRequest>).gives(named::<operations::TokenCreated>),
+    call("post", "/api/v1/enrolment-key", "201", "Make a new zone key").gives(named::<operations::EnrolmentCreated>),
+    call("get", "/api/v1/agents", "200", "The agents").query(paged).gives(page::<operations::AgentView>),
+    call("post", "/api/v1/agents/{id}/revoke", "204", "End an agent's token for good").takes(named::<ReasonRequest>),
+    call("post", "/api/v1/agents/{id}/release", "204", "Let a machine's name be enrolled again").takes(named::<ReasonRequest>),
+    call("post", "/agent/v1/enrol", "200", "A machine gets its token for the zone key")
+        .takes(named::<agent_api::EnrolRequest>)
+        .gives(named::<agent_api::EnrolResponse>),
+    call("post", "/agent/v1/hello", "200", "An agent says what it has written; also its heartbeat")
+        .takes(named::<agent_api::HelloRequest>)
+        .gives(named::<agent_api::HelloResponse>),
+    call("post", "/agent/v1/events", "200", "A batch of records; answered when it is on the disk")
+        .takes(named::<agent_api::EventsRequest>)
+        .gives(named::<agent_api::EventsResponse>),
+    call("post", "/agent/v1/decisions", "200", "May this user open this session?")
+        .takes(named::<agent_api::DecisionRequest>)
+        .gives(named::<agent_api::DecisionResponse>),
+    call("post", "/agent/v1/commands", "200", "Wait for commands")
+        .takes(named::<agent_api::CommandsRequest>)
+        .gives(named::<agent_api::CommandsResponse>),
+];
+
+/// The document.
+#[must_use]
+pub fn document() -> Value {
+    let mut schemas = Schemas::new();
+    let problem = named::<api::Problem>(&mut schemas);
+    let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+    for call in CALLS {
+        paths.entry(call.path).or_default().insert(call.method.to_owned(), operation(call, &problem, &mut schemas));
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "UserLock",
+            "version": crate::VERSION,
+            "description": "Errors are `application/problem+json` with a stable `code`. Times are milliseconds since 1970 UTC. \
+                The administrators' interface refuses unknown fields; the agents' passes them over.",
+            "license": { "name": "MIT OR Apache-2.0" },
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "token": { "type": "http", "scheme": "bearer", "description": "An API token (`userlock token`), or an agent's." },
+                "cookie": { "type": "apiKey", "in": "cookie", "name": crate::auth::cookie_name(true), "description": "Of the dashboard." },
+            },
+        },
+    })
+}
+
+fn operation(call: &Call, problem: &Value, schemas: &mut Schemas) -> Value {
+    let right = table::all().find(|(method, path, _)| method.as_str().eq_ignore_ascii_case(call.method) && *path == call.path);
+    let right = right.map_or(Right::Public, |(_, _, right)| right);
+    let content = |schema: Value| json!({ "application/json": { "schema": schema } });
+    let mut success = json!({ "description": call.summary });
+    if let Some(schema) = call.response {
+        success["content"] = content(schema(schemas));
+    }
+    let error = json!({ "description": "A problem", "content": { "application/problem+json": { "schema": problem } } });
+    let mut operation = json!({
+        "summary": call.summary,
+        "description": needs(right),
+        "parameters": parameters(call, schemas),
+        "responses": { call.status: success, "default": error },
+        "security": security(right),
+    });
+    if let Some(schema) = call.request {
+        operation["requestBody"] = json!({ "required": true, "content": content(schema(schemas)) });
+    }
+    operation
+}
+
+fn needs(right: Right) -> &'static str {
+    match right {
+        Right::Public => "Needs nothing.",
+        Right::Agent => "Needs an agent's token.",
+        Right::Peer => "Needs the Backup's token.",
+        Right::Read => "Needs any role.",
+        Right::Operate => "Needs the role `operator`.",
+        Right::Administer => "Needs the role `administrator`.",
+    }
+}
+
+fn security(right: Right) -> Value {
+    match right {
+        Right::Public => json!([]),
+        Right::Agent | Right::Peer => json!([{ "token": [] }]),
+        _ => json!([{ "token": [] }, { "cookie": [] }]),
+    }
+}
+
+fn parameters(call: &Call, schemas: &mut Schemas) -> Vec<Value> {
+    let in_path = call.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let mut parameters: Vec<Value> = in_path
+        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
+        .collect();
+    let query = call.query.map(|schema| schema(schemas)).unwrap_or_default();
+    for (name, schema) in query.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        let description = schema.get("description").cloned().unwrap_or_default();
+        parameters.push(json!({ "name": name, "in": "query", "description": description.as_str().unwrap_or(""), "schema": schema }));
+    }
+    if call.revision {
+        let description = "The `ETag` that was read: 428 without it, 412 when it is not the present one.";
+        parameters.push(json!({ "name": "If-Match", "in": "header", "required": true, "description": description, "schema": { "type": "string" } }));
+    }
+    parameters
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_route_is_described_and_nothing_else() {
+        // The forms of the dashboard and what servers say to each other are not for programs of others.
+        let hidden = |path: &str| path.starts_with("/replication/") || path.starts_with("/sign-");
+        let routes: BTreeSet<_> = table::all()
+            .filter(|(_, path, _)| !hidden(path))
+            .map(|(method, path, _)| (method.as_str().to_lowercase(), path))
+            .collect();
+        let described: BTreeSet<_> = CALLS.iter().map(|call| (call.method.to_owned(), call.path)).collect();
+        assert_eq!(routes, described);
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        let document = document();
+        let text = document.to_string();
+        let mut found = 0;
+        for reference in text.split("\"$ref\":\"#/components/schemas/").skip(1) {
+            let name = reference.split('"').next().unwrap();
+            assert!(document["components"]["schemas"].get(name).is_some(), "{name}");
+            found += 1;
+        }
+        assert!(found > 50, "{found}");
+    }
+}

@@ -1,0 +1,60 @@
+//! What administrators can do, whatever way they come: through the HTTP interface or the dashboard.
+
+mod agents;
+mod events;
+mod log;
+mod overview;
+mod protected;
+mod security;
+mod server;
+mod sessions;
+mod settings;
+mod synchronization;
+
+pub use agents::AgentView;
+pub use synchronization::MAX_WAIT_SECONDS;
+pub use security::{EnrolmentCreated, TokenCreated, TokenRequest};
+
+use userlock_core::{event::MAX_TEXT_BYTES, server::Refusal as Refused};
+
+use crate::{
+    http::{
+        problem::{self, Answer, Refusal},
+        state::App,
+    },
+    zone::SubmitError,
+};
+
+/// A reason that is short enough, without control characters.
+fn check_reason(reason: Option<&str>) -> Answer<()> {
+    match reason {
+        Some(reason) if reason.len() > MAX_TEXT_BYTES => {
+            Err(problem::invalid_field("reason", "must have at most 2048 characters"))
+        }
+        Some(reason) if reason.chars().any(|c| c.is_control() && c != '\n') => {
+            Err(problem::invalid_field("reason", "must not have control characters"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The problem of an input that the zone did not take.
+fn refusal_of(app: &App, error: SubmitError) -> Refusal {
+    match error {
+        SubmitError::Refused(refused) => match refused {
+            Refused::ReadOnly => read_only(app),
+            Refused::Stale(revision) => problem::stale(&revision.etag()),
+            Refused::Field(error) => error.into(),
+            Refused::NoSuchSession => problem::not_found("open session"),
+            Refused::NoSuchAgent => problem::not_found("agent"),
+            other => problem::conflict("refused", "Refused", format!("{other}. Nothing was changed.")),
+        },
+        error => problem::unavailable("not_committed", format!("{error}. Nothing was changed: try again.")),
+    }
+}
+
+/// 409, with the Primary's address.
+fn read_only(app: &App) -> Refusal {
+    let primary = app.primary_url().unwrap_or_else(|| "whose address is under Properties > Synchronization".to_owned());
+    problem::read_only_on_backup(&primary)
+}

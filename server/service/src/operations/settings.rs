@@ -1,0 +1,214 @@
+//! The sections of the settings.
+
+use userlock_core::{
+    api::{GeneralSection, ReadOnly, Section, ServerRole, SynchronizationSection},
+    server::{Input, Output, Refusal as Refused},
+    settings::{FieldError, General, PrimaryAddress, Synchronization, ZoneSettings},
+};
+
+use super::{check_reason, read_only, refusal_of};
+use crate::{
+    http::{
+        body::check_etag,
+        problem::{self, Answer},
+        state::App,
+    },
+    log::{catalogue, details},
+    zone::SubmitError,
+};
+
+/// How often a change is tried again that another one came before.
+const TRIES: usize = 16;
+
+impl App {
+    /// Refuses on a Backup.
+    ///
+    /// # Errors
+    /// 409.
+    pub fn must_be_primary(&self) -> Answer<()> {
+        match self.role() {
+            ServerRole::Primary => Ok(()),
+            ServerRole::Backup => Err(read_only(self)),
+        }
+    }
+
+    /// Why the zone's settings cannot be changed here, if so.
+    pub(super) fn read_only_here(&self) -> Option<ReadOnly> {
+        (self.role() == ServerRole::Backup).then(|| ReadOnly {
+            reason: "This server is a Backup. The settings of the zone are changed on the Primary and come here by synchronization."
+                .to_owned(),
+            primary_url: self.primary_url(),
+            primary_name: self.zone.stored_peer().map(|peer| peer.name).filter(|name| !name.is_empty()),
+        })
+    }
+
+    /// Changes the zone's settings. Without an `etag` the change is made to whatever the settings are by then.
+    pub(super) async fn change_zone<T>(
+        &self,
+        by: &str,
+        section: &str,
+        etag: Option<&str>,
+        reason: Option<String>,
+        change: impl Fn(&mut ZoneSettings) -> Answer<T>,
+    ) -> Answer<T> {
+        self.must_be_primary()?;
+        for _ in 0..TRIES {
+            let document = self.zone.read(|server| server.settings.clone());
+            if let Some(etag) = etag {
+                check_etag(Some(etag), &document.revision.etag())?;
+            }
+            let mut settings = document.settings.clone();
+            let changed = change(&mut settings)?;
+            check_reason(reason.as_deref())?;
+            if settings == document.settings {
+                return Ok(changed);
+            }
+            let input = Input::ChangeSettings {
+                base: document.revision,
+                settings: Box::new(settings),
+                section: section.to_owned(),
+                by: by.to_string(),
+                reason: reason.clone(),
+            };
+            match self.zone.submit(input).await {
+                Ok(Output::Settings(_)) => return Ok(changed),
+                Ok(_) => return Err(problem::internal()),
+                Err(SubmitError::Refused(Refused::Stale(_))) if etag.is_none() => {}
+                Err(SubmitError::Refused(Refused::Field(error))) => return Err(within_section(section, error).into()),
+                Err(error) => return Err(refusal_of(self, error)),
+            }
+        }
+        Err(problem::unavailable("busy", "The settings are being changed by others all the time. Nothing was changed."))
+    }
+
+    /// The section `general`, for the dashboard.
+    #[must_use]
+    pub fn general(&self) -> Section<General> {
+        let document = self.zone.read(|server| server.settings.clone());
+        Section {
+            value: document.settings.general.clone(),
+            etag: document.revision.etag(),
+            read_only: self.read_only_here(),
+        }
+    }
+
+    /// The section `general`, as the HTTP interface shows it, with its `ETag`.
+    #[must_use]
+    pub fn general_section(&self) -> (GeneralSection, String) {
+        let Section { value, etag, .. } = self.general();
+        let name = self.zone.read(|server| server.identity.name.clone());
+        (GeneralSection::of(value, self.role(), name, crate::VERSION.to_owned()), etag)
+    }
+
+    /// Changes the section `general`.
+    ///
+    /// # Errors
+    /// 409, 412, 422.
+    pub async fn change_general(
+        &self,
+        by: &str,
+        etag: &str,
+        general: General,
+        reason: Option<String>,
+    ) -> Answer<Section<General>> {
+        self.change_zone(by, "general", Some(etag), reason, |settings| {
+            settings.general = general.clone();
+            Ok(())
+        })
+        .await?;
+        Ok(self.general())
+    }
+
+    /// Refuses a body that would change what belongs to the server itself.
+    ///
+    /// # Errors
+    /// 422.
+    pub fn check_own_fields(&self, section: &GeneralSection) -> Answer<()> {
+        let (own, _) = self.general_section();
+        let fixed = |field: &str, same: bool| {
+            if same { Ok(()) } else { Err(problem::invalid_field(field, "belongs to each server and cannot be changed here")) }
+        };
+        fixed("role", section.role.is_none() || section.role == own.role)?;
+        fixed("server_name", section.server_name.is_none() || section.server_name == own.server_name)?;
+        fixed("version", section.version.is_none() || section.version == own.version)
+    }
+
+    /// The section `synchronization` of this Backup.
+    ///
+    /// # Errors
+    /// 404 on a Primary.
+    pub fn synchronization_section(&self) -> Answer<Section<SynchronizationSection>> {
+        let (own, etag) = self.own_synchronization()?;
+        let value = SynchronizationSection {
+            primary_url: own.primary.url,
+            primary_fingerprint: own.primary.fingerprint,
+            enabled: own.enabled,
+            interval_seconds: own.interval_seconds,
+            continuous: own.continuous,
+            service_account: own.service_account,
+        };
+        Ok(Section { value, etag, read_only: None })
+    }
+
+    fn own_synchronization(&self) -> Answer<(Synchronization, String)> {
+        let own = self.zone.own();
+        let section = own.synchronization.ok_or_else(|| problem::not_found("section on a Primary"))?;
+        Ok((section, format!("\"own-{}\"", own.revision)))
+    }
+
+    /// Changes the section `synchronization`. The service account and the certificate stay: joining changes them.
+    ///
+    /// # Errors
+    /// 404, 412, 422.
+    pub async fn change_synchronization_section(
+        &self,
+        by: &str,
+        etag: &str,
+        section: SynchronizationSection,
+        reason: Option<String>,
+    ) -> Answer<Section<SynchronizationSection>> {
+        // One change at a time: what was compared is what is replaced.
+        let _turn = self.own_changes.lock().await;
+        let (present, current) = self.own_synchronization()?;
+        check_etag(Some(etag), &current)?;
+        let joining = "is changed by joining again, with `userlock setup`";
+        if section.service_account != present.service_account {
+            return Err(problem::invalid_field("service_account", joining));
+        }
+        if section.primary_fingerprint != present.primary.fingerprint {
+            return Err(problem::invalid_field("primary_fingerprint", joining));
+        }
+        check_reason(reason.as_deref())?;
+        let changed = Synchronization {
+            primary: PrimaryAddress { url: section.primary_url, fingerprint: section.primary_fingerprint },
+            enabled: section.enabled,
+            interval_seconds: section.interval_seconds,
+            continuous: section.continuous,
+            service_account: present.service_account.clone(),
+        };
+        changed.check()?;
+        if changed != present {
+            let mut own = self.zone.own();
+            own.revision += 1;
+            own.synchronization = Some(changed);
+            self.zone.set_own(own).await.map_err(|error| refusal_of(self, error))?;
+            if let Some(sync) = &self.sync {
+                sync.settings_changed();
+            }
+            self.journal.record(
+                catalogue::OWN_SETTINGS_CHANGED,
+                format!("{by} changed this server's own settings: synchronization"),
+                details([("by", &by), ("section", &"synchronization"), ("reason", &reason.as_deref().unwrap_or(""))]),
+            );
+        }
+        self.synchronization_section()
+    }
+}
+
+/// The field as the section's own body has it.
+fn within_section(section: &str, error: FieldError) -> FieldError {
+    match error.field.strip_prefix(section).and_then(|rest| rest.strip_prefix('.')) {
+        Some(field) => FieldError::new(field, error.message),
+        None => error,
+    }
+}

@@ -1,0 +1,235 @@
+//! The running server: puts the parts together, serves, and stops in order.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum_server::{Handle, tls_rustls::RustlsConfig};
+use leptos::config::LeptosOptions;
+use tokio_util::sync::CancellationToken;
+use userlock_core::{agent_api::ServerAddress, api::ServerRole};
+
+use crate::{
+    auth::{Attempts, LocalToken, LocalTokenError, PasswordError, Passwords, SignIns},
+    config::Config,
+    dir_lock::{DirLock, DirLockError},
+    figures::Figures,
+    http::{
+        self,
+        agents::PairState,
+        live::{self, Live},
+        pages,
+        state::{App, Parts},
+    },
+    log::{Journal, SystemLog, SystemLogPaths, catalogue, details},
+    store::product::{ProductStore, ProductStoreError},
+    sync::Synchronizer,
+    tend,
+    tls::{Identity, TlsError},
+    zone::{self, StartError, Zone},
+};
+
+/// How long requests at work may take to end when the server stops.
+const GRACE: Duration = Duration::from_secs(5);
+/// The headers of a request must be there within this time.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Why the server does not start, or has ended.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Its state.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// Its application log and sign-ins.
+    #[error(transparent)]
+    Product(#[from] ProductStoreError),
+    /// Its certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The token of the program on this machine.
+    #[error(transparent)]
+    LocalToken(#[from] LocalTokenError),
+    /// Passwords.
+    #[error(transparent)]
+    Passwords(#[from] PasswordError),
+    /// Its data directory.
+    #[error(transparent)]
+    Dir(#[from] DirLockError),
+    /// Its socket.
+    #[error("cannot serve on {address}: {source}")]
+    Serve {
+        /// Where.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+}
+
+/// The certificate that a configuration names, if it does not name plain HTTP.
+///
+/// # Errors
+/// [`TlsError`].
+pub fn identity_of(config: &Config) -> Result<Option<Identity>, TlsError> {
+    if config.plain_http {
+        return Ok(None);
+    }
+    match &config.tls {
+        Some(files) => Identity::load(&files.cert, &files.key).map(Some),
+        None => Identity::load_from_dir(&config.dir).map(Some),
+    }
+}
+
+/// Serves until `stop` is cancelled. What was acknowledged is on the disk whenever it ends.
+///
+/// # Errors
+/// [`RunError`].
+pub async fn run(config: Config, listener: TcpListener, stop: CancellationToken) -> Result<(), RunError> {
+    let _lock = DirLock::acquire(&config.dir)?;
+    let socket = |source| RunError::Serve { address: config.listen, source };
+    let identity = identity_of(&config)?;
+    let fingerprint = identity.as_ref().map(Identity::fingerprint).unwrap_or_default();
+    let address = ServerAddress { url: config.public_url.clone(), fingerprint };
+    // What serves ends first, then what works, then what writes.
+    let working = CancellationToken::new();
+
+    let product = ProductStore::open(&config.dir).await?;
+    let system = SystemLog::find(&config.log, &SystemLogPaths::default());
+    let (journal, journal_task) = Journal::start(product.clone(), system);
+    let opened = zone::open(&config.dir, config.name.clone(), address).await;
+    let (zone, writer_task, notes) = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            let more = details([("dir", &config.dir.display()), ("error", &error)]);
+            journal.record(catalogue::STORAGE_CORRUPT, format!("The server does not start: {error}"), more);
+            journal.flush().await;
+            return Err(error.into());
+        }
+    };
+    journal.keep_days(zone.read(|server| server.settings.settings.retention.application_log_days));
+    let sync = (zone.role() == ServerRole::Backup)
+        .then(|| Synchronizer::new(zone.clone(), journal.clone(), working.clone()));
+    let (app, pair) = assemble(&config, &zone, sync.as_ref(), &journal, &product, &working).await?;
+    let tending = tokio::spawn(tend::run(zone.clone(), journal.clone(), notes, working.clone()));
+    let broadcasting = tokio::spawn(live::broadcast(app.clone()));
+    if let Some(sync) = &sync {
+        sync.start();
+    }
+    tell_start(&journal, &zone, &config);
+
+    let served = serve(app, pair, identity, listener, stop).await.map_err(socket);
+    working.cancel();
+    if let Some(sync) = &sync {
+        sync.stopped().await;
+    }
+    // Both end by themselves when `working` is cancelled; one that panicked has ended too.
+    _ = tokio::join!(tending, broadcasting);
+    journal.record(catalogue::STOPPED, "The server has stopped", details([("role", &zone.role().title())]));
+    journal.flush().await;
+    drop((zone, sync, journal));
+    // What was answered is on the disk; whoever is still asking now gets no answer.
+    writer_task.abort();
+    journal_task.abort();
+    product.close().await;
+    served
+}
+
+/// Puts together what the handlers work with.
+async fn assemble(
+    config: &Config,
+    zone: &Zone,
+    sync: Option<&Synchronizer>,
+    journal: &Journal,
+    product: &ProductStore,
+    stop: &CancellationToken,
+) -> Result<(App, PairState), RunError> {
+    let secure = !config.plain_http;
+    let passwords = Passwords::new()?;
+    let attempts = Arc::new(Attempts::default());
+    let pair = PairState {
+        zone: zone.clone(),
+        journal: journal.clone(),
+        passwords: passwords.clone(),
+        attempts: Arc::clone(&attempts),
+        sync: sync.cloned(),
+    };
+    let app = App::new(Parts {
+        zone: zone.clone(),
+        sync: sync.cloned(),
+        journal: journal.clone(),
+        product: product.clone(),
+        figures: Figures::default(),
+        sign_ins: SignIns::load(product.clone(), secure).await?,
+        passwords,
+        attempts,
+        local_token: LocalToken::create(&config.dir)?,
+        told: Default::default(),
+        own_changes: Default::default(),
+        public_url: config.public_url.clone(),
+        secure,
+        live: Live::default(),
+        leptos: LeptosOptions::builder().output_name("userlock").build(),
+        stop: stop.clone(),
+    });
+    Ok((app, pair))
+}
+
+fn tell_start(journal: &Journal, zone: &Zone, config: &Config) {
+    let phase = zone.phase();
+    let role = zone.role().title();
+    let message = format!("The {role} server {} has started at {}", config.name, config.public_url);
+    let more = details([
+        ("role", &role),
+        ("address", &config.public_url),
+        ("listen", &config.listen),
+        ("phase", &phase.phase.title()),
+        ("version", &crate::VERSION),
+    ]);
+    journal.record(catalogue::STARTED, message, more);
+}
+
+/// Answers until `stop` is cancelled, then lets what is at work end.
+async fn serve(
+    app: App,
+    pair: PairState,
+    identity: Option<Identity>,
+    listener: TcpListener,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
+    pages::prepare();
+    listener.set_nonblocking(true)?;
+    let handle = Handle::new();
+    let streams = app.stop.clone();
+    let stopper = tokio::spawn({
+        let handle = handle.clone();
+        async move {
+            stop.cancelled().await;
+            // Live streams and long polls would hold the server up: they end at once.
+            streams.cancel();
+            handle.graceful_shutdown(Some(GRACE));
+        }
+    });
+    let service = http::router(app, pair).into_make_service_with_connect_info::<SocketAddr>();
+    let result = match identity {
+        None => {
+            let mut server = axum_server::from_tcp(listener)?.handle(handle);
+            limit_headers(server.http_builder());
+            server.serve(service).await
+        }
+        Some(identity) => {
+            let tls = identity.server_config().map_err(std::io::Error::other)?;
+            let mut server = axum_server::from_tcp_rustls(listener, RustlsConfig::from_config(tls))?.handle(handle);
+            limit_headers(server.http_builder());
+            server.serve(service).await
+        }
+    };
+    stopper.abort();
+    result
+}
+
+/// Does not wait for ever for a request to be said.
+fn limit_headers(builder: &mut hyper_util::server::conn::auto::Builder<hyper_util::rt::TokioExecutor>) {
+    builder.http1().timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    builder.http2().timer(hyper_util::rt::TokioTimer::new()).keep_alive_interval(HEADER_TIMEOUT);
+}
