@@ -3,6 +3,9 @@
 //! `present` knows how things are written, `components` how they look, `pages` what is on a page; `api` are the
 //! server functions, and `ports` what they need of a server.
 
+// Views are types nested as deep as the elements of a page.
+#![recursion_limit = "256"]
+
 #[cfg(feature = "ssr")]
 pub mod shell;
 

@@ -39,4 +39,5 @@ pub fn Dialog(
             </Show>
         </dialog>
     }
+    .into_any()
 }

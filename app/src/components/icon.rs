@@ -97,4 +97,5 @@ pub fn Icon(
     view! {
         <svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false" inner_html=move || glyph.get().shape()></svg>
     }
+    .into_any()
 }

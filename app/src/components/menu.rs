@@ -165,4 +165,5 @@ pub fn Menu(
             </div>
         </details>
     }
+    .into_any()
 }

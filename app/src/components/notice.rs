@@ -87,4 +87,5 @@ pub fn NoticesView() -> impl IntoView {
             </For>
         </div>
     }
+    .into_any()
 }

@@ -104,6 +104,7 @@ pub fn PageHead(
             </div>
         </header>
     }
+    .into_any()
 }
 
 /// Whether what is shown is as it is, and in which zone times are.
@@ -137,6 +138,7 @@ fn Freshness() -> impl IntoView {
             <span class="zone">{move || format!("({})", zone())}</span>
         </p>
     }
+    .into_any()
 }
 
 /// Why a section cannot be changed here, with the way to where it can.
@@ -157,6 +159,7 @@ pub fn ReadOnlyNote(
             <p>{reason.reason.clone()}{link}</p>
         </div>
     }
+    .into_any()
 }
 
 /// A line of a form or of a list of facts: a name and what it is.

@@ -48,6 +48,7 @@ pub(super) fn ElsewhereView(
             })}
         </p>
     }
+    .into_any()
 }
 
 /// The panel.
@@ -135,6 +136,7 @@ pub fn QuickAccess() -> impl IntoView {
             </A>
         </section>
     }
+    .into_any()
 }
 
 /// The dialogs that the panel and the menus open.
@@ -153,4 +155,5 @@ pub fn QuickDialogs() -> impl IntoView {
             <TestView/>
         </Dialog>
     }
+    .into_any()
 }

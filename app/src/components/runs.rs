@@ -274,6 +274,7 @@ pub fn JobView(
             </Show>
         </div>
     }
+    .into_any()
 }
 
 /// The difference that a preview found or a run made, session by session.
@@ -376,6 +377,7 @@ pub fn SessionsSync() -> impl IntoView {
             </div>
         </div>
     }
+    .into_any()
 }
 
 /// What the test of the connection found, check by check.
@@ -413,6 +415,7 @@ pub fn TestView() -> impl IntoView {
             <button r#type="button" disabled=move || runs.testing.get() on:click=move |_| runs.test_connection()>"Test again"</button>
         </div>
     }
+    .into_any()
 }
 
 /// When a run of each kind last did what it should, in a line.

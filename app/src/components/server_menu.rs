@@ -52,4 +52,5 @@ pub fn ServerMenu(
             <A href="/application-log" attr:role="menuitem"><Icon glyph=Glyph::Log/>"Application log"</A>
         </Menu>
     }
+    .into_any()
 }

@@ -71,6 +71,7 @@ pub fn ApplicationLogPage() -> impl IntoView {
             </Transition>
         </WithQuickAccess>
     }
+    .into_any()
 }
 
 #[component]
@@ -106,6 +107,7 @@ fn Filters(wanted: Memo<Wanted>) -> impl IntoView {
             </Show>
         </form>
     }
+    .into_any()
 }
 
 fn level_tone(level: Level) -> Tone {
@@ -135,6 +137,7 @@ fn Events(page: Page<LogEvent>, wanted: Wanted) -> impl IntoView {
             <nav class="pages" aria-label="Pages of the log">{next}</nav>
         </section>
     }
+    .into_any()
 }
 
 /// One event; its details open below it.
@@ -167,4 +170,5 @@ fn EventRow(event: LogEvent) -> impl IntoView {
             </dl>
         </details>
     }
+    .into_any()
 }

@@ -75,6 +75,7 @@ pub fn FramePage() -> impl IntoView {
             })}
         </Suspense>
     }
+    .into_any()
 }
 
 #[component]
@@ -118,6 +119,7 @@ fn Framed() -> impl IntoView {
         </div>
         <QuickDialogs/>
     }
+    .into_any()
 }
 
 /// The server's name with its role and state; its context menu belongs to it.
@@ -148,6 +150,7 @@ fn ServerName() -> impl IntoView {
             <ServerMenu host=host/>
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -183,6 +186,7 @@ fn Navigation() -> impl IntoView {
             </Show>
         </nav>
     }
+    .into_any()
 }
 
 #[component]
@@ -202,6 +206,7 @@ fn SignedIn() -> impl IntoView {
             <p class="muted small">{move || format!("UserLock {} · {}", version.get(), zone.get())}</p>
         </div>
     }
+    .into_any()
 }
 
 /// What an administrator must know before anything else.
@@ -226,4 +231,5 @@ fn Banners() -> impl IntoView {
             }).collect_view()}
         </div>
     }
+    .into_any()
 }

@@ -27,6 +27,7 @@ pub fn GeneralPage() -> impl IntoView {
             </Suspense>
         </WithQuickAccess>
     }
+    .into_any()
 }
 
 /// What each server has for itself.
@@ -53,6 +54,7 @@ fn ThisServer() -> impl IntoView {
             </dl>
         </section>
     }
+    .into_any()
 }
 
 /// The zone's part: a form where it can be changed, else text with the reason.
@@ -92,6 +94,7 @@ fn ZoneText(fields: GeneralFields) -> impl IntoView {
             </dl>
         </section>
     }
+    .into_any()
 }
 
 #[component]
@@ -183,4 +186,5 @@ fn ZoneForm(section: Section<GeneralFields>) -> impl IntoView {
             </div>
         </form>
     }
+    .into_any()
 }

@@ -42,6 +42,7 @@ fn WithQuickAccess(
             <aside class="column side-column"><QuickAccess/></aside>
         </div>
     }
+    .into_any()
 }
 
 /// One value of the address.
@@ -62,6 +63,7 @@ fn ProblemView(
             <p>{problem_text(&problem)}</p>
         </div>
     }
+    .into_any()
 }
 
 /// The view of what was read, or of why it was not. Without a sign-in the frame has already left for the sign-in page.
@@ -91,6 +93,7 @@ fn FormProblem(
             {move || problem.get().map(|problem| view! { <ProblemView problem/> })}
         </div>
     }
+    .into_any()
 }
 
 /// Marks a field that a problem names, for the browser and for a screen reader. The server names fields with their

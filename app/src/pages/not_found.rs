@@ -17,6 +17,7 @@ pub fn NotFound() -> impl IntoView {
             <p class="buttons"><a class="button primary" href="/">"Go to the Overview"</a></p>
         </div>
     }
+    .into_any()
 }
 
 /// The same as a page of its own.

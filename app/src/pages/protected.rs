@@ -55,6 +55,7 @@ pub fn RulesPage() -> impl IntoView {
             </Suspense>
         </WithQuickAccess>
     }
+    .into_any()
 }
 
 #[component]
@@ -120,6 +121,7 @@ fn Rules(section: Section<Page<ProtectedAccountView>>) -> impl IntoView {
             {next}
         </section>
     }
+    .into_any()
 }
 
 /// A new rule.
@@ -141,6 +143,7 @@ pub fn NewRulePage() -> impl IntoView {
             </Suspense>
         </WithQuickAccess>
     }
+    .into_any()
 }
 
 /// One rule.
@@ -173,6 +176,7 @@ pub fn EditRulePage() -> impl IntoView {
             </Suspense>
         </WithQuickAccess>
     }
+    .into_any()
 }
 
 #[component]
@@ -183,6 +187,7 @@ fn RuleText(rule: ProtectedAccountView) -> impl IntoView {
             <p>{crate::present::words::limits(&rule.account.limits)}</p>
         </section>
     }
+    .into_any()
 }
 
 #[component]
@@ -262,6 +267,7 @@ fn RuleForm(rule: Option<ProtectedAccountView>) -> impl IntoView {
         </form>
         {rule.map(|rule| view! { <DeleteRule rule=rule/> })}
     }
+    .into_any()
 }
 
 /// The page after this one begins without notices; what was done here is told there.
@@ -323,4 +329,5 @@ fn DeleteRule(rule: ProtectedAccountView) -> impl IntoView {
             </form>
         </Dialog>
     }
+    .into_any()
 }

@@ -57,6 +57,7 @@ pub fn SynchronizationPage() -> impl IntoView {
             </Suspense>
         </WithQuickAccess>
     }
+    .into_any()
 }
 
 /// What a Primary says here.
@@ -79,6 +80,7 @@ fn OnPrimary() -> impl IntoView {
             </p>
         </div>
     }
+    .into_any()
 }
 
 /// Whose settings these are.
@@ -101,6 +103,7 @@ fn OwnNote() -> impl IntoView {
             </p>
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -181,6 +184,7 @@ fn Settings(section: Section<SynchronizationSection>) -> impl IntoView {
             </div>
         </form>
     }
+    .into_any()
 }
 
 /// How both synchronizations stand.
@@ -222,6 +226,7 @@ fn State() -> impl IntoView {
             </dl>
         </section>
     }
+    .into_any()
 }
 
 /// Both synchronizations by hand. Without JavaScript the run that the address names is shown.
@@ -259,6 +264,7 @@ fn ByHand(run: Option<RunView>) -> impl IntoView {
             <NoScriptSessions/>
         </section>
     }
+    .into_any()
 }
 
 /// The same without JavaScript: two forms, and what the run found.
@@ -285,6 +291,7 @@ fn NoScriptSessions() -> impl IntoView {
             </div>
         </div>
     }
+    .into_any()
 }
 
 /// The last runs: those of the live stream, and before it those that came with the page.
@@ -321,6 +328,7 @@ fn History(first: SynchronizationView) -> impl IntoView {
             <Show when=move || runs.with(Vec::is_empty)><p class="muted">"No run yet. Start one above, or wait for the schedule."</p></Show>
         </section>
     }
+    .into_any()
 }
 
 #[component]
@@ -351,4 +359,5 @@ fn RunRow(run: RunView) -> impl IntoView {
             <td class="number">{words::run_took(&run, live.now.get_untracked())}</td>
         </tr>
     }
+    .into_any()
 }

@@ -54,6 +54,7 @@ pub fn Tiles() -> impl IntoView {
             )}
         </section>
     }
+    .into_any()
 }
 
 /// Logons and denials of the last hour.
@@ -83,6 +84,7 @@ pub fn Activity() -> impl IntoView {
             </figure>
         </section>
     }
+    .into_any()
 }
 
 /// What a failure of the Primary would mean now.
@@ -114,4 +116,5 @@ pub fn Readiness() -> impl IntoView {
             <p class="muted small">{move || if backup.get() { "As this Backup knows it." } else { "As this Primary knows it." }}</p>
         </section>
     }
+    .into_any()
 }

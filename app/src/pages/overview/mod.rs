@@ -20,4 +20,5 @@ pub fn OverviewPage() -> impl IntoView {
             <figures::Readiness/>
         </div>
     }
+    .into_any()
 }

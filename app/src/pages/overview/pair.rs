@@ -57,6 +57,7 @@ pub fn Pair() -> impl IntoView {
             </div>
         </section>
     }
+    .into_any()
 }
 
 /// The three questions.
@@ -76,6 +77,7 @@ fn Answers(
             }).collect_view()}
         </dl>
     }
+    .into_any()
 }
 
 /// Lines of small text.
@@ -120,6 +122,7 @@ fn Ways(
             <span class="way-count to-backup">{move || count(lines.get().1, "Backup")}</span>
         </div>
     }
+    .into_any()
 }
 
 /// A server's box. This server's has its context menu; the other's links to its dashboard.
@@ -198,4 +201,5 @@ fn NoBackup() -> impl IntoView {
             <code class="command">"userlock setup --role backup --primary …"</code>
         </div>
     }
+    .into_any()
 }

@@ -131,6 +131,7 @@ pub fn SessionMenu(state: TableState, may: Memo<bool>) -> impl IntoView {
             </Show>
         </div>
     }
+    .into_any()
 }
 
 fn verb(action: SessionAction) -> &'static str {
@@ -175,6 +176,7 @@ pub fn ActionDialog(state: TableState) -> impl IntoView {
             {move || state.acting.get().map(|acting| view! { <ActionForm acting=acting state=state/> })}
         </Dialog>
     }
+    .into_any()
 }
 
 fn heading(acting: &Acting) -> String {
@@ -248,6 +250,7 @@ fn ActionForm(acting: Acting, state: TableState) -> impl IntoView {
             </div>
         </form>
     }
+    .into_any()
 }
 
 /// All that is known of a session.
@@ -273,6 +276,7 @@ pub fn DetailsDialog(state: TableState) -> impl IntoView {
             }}
         </Dialog>
     }
+    .into_any()
 }
 
 #[component]
@@ -304,4 +308,5 @@ fn Details(session: SessionView) -> impl IntoView {
             <Fact name="Key"><code>{session.key.to_string()}</code></Fact>
         </dl>
     }
+    .into_any()
 }

@@ -58,6 +58,7 @@ pub fn SessionsPage() -> impl IntoView {
             </Suspense>
         </WithQuickAccess>
     }
+    .into_any()
 }
 
 /// `/` moves to the search, wherever the focus is but in a field.

@@ -135,4 +135,5 @@ pub fn RowView(
             </td>
         </tr>
     }
+    .into_any()
 }

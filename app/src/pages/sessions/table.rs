@@ -80,6 +80,7 @@ pub fn Table(
         <ActionDialog state=state/>
         <DetailsDialog state=state/>
     }
+    .into_any()
 }
 
 fn on_key(event: &KeyboardEvent, state: TableState, body: NodeRef<html::Tbody>) {
@@ -148,6 +149,7 @@ fn Head(list: SessionList, wanted: Memo<Wanted>, may: Memo<bool>) -> impl IntoVi
             </tr>
         </thead>
     }
+    .into_any()
 }
 
 /// What can be done with the selected rows. Without JavaScript it asks for the reason itself.
@@ -174,6 +176,7 @@ fn Bulk(state: TableState, may: Memo<bool>) -> impl IntoView {
             </div>
         </Show>
     }
+    .into_any()
 }
 
 /// What to do about an empty list.
@@ -195,6 +198,7 @@ fn Empty(wanted: Memo<Wanted>) -> impl IntoView {
             </Show>
         </div>
     }
+    .into_any()
 }
 
 /// Which rows these are, and the way to the others.
@@ -218,4 +222,5 @@ fn Pages(list: SessionList, wanted: Memo<Wanted>) -> impl IntoView {
             {move || next.get().map(|href| view! { <a class="button" href=href rel="next">"Next page"</a> })}
         </nav>
     }
+    .into_any()
 }

@@ -99,4 +99,5 @@ pub fn Toolbar(
             </Show>
         </form>
     }
+    .into_any()
 }
