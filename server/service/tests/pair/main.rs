@@ -1,0 +1,8 @@
+//! The pair as it is run: two servers, each a process with its own data directory, and agents that speak to both. What
+//! is broken here is broken from outside, by signals and by files that are put back.
+
+mod decisions;
+mod faults;
+mod kill;
+mod support;
+mod sync;
