@@ -132,7 +132,7 @@ impl Pair {
 
         let server = |role, listen| Server { role, program, folder: folder.join(role), listen };
         let primary = server("primary", primary_addr);
-        let told = primary.set_up(&["--admin-password-file".into(), file()]).await?;
+        let told = primary.set_up(&["--zone".into(), "demo".into(), "--admin-password-file".into(), file()]).await?;
         let primary_pid = primary.start(&told, children).await?;
         let token = primary.token(&folder.join("token")).await?;
 
@@ -195,6 +195,7 @@ impl Server<'_> {
         args.extend(["--dir".into(), self.data_dir().into()]);
         args.extend(["--listen".into(), self.listen.to_string().into()]);
         args.extend(["--config-out".into(), self.config().into()]);
+        args.extend(["--name".into(), format!("demo-{}", self.role).into()]);
         args.extend_from_slice(more);
         let failed = |why: String| PairError::Command { what: format!("the set-up of the {}", self.role), why };
         let said = children::run(self.program, &args).await.map_err(failed)?;

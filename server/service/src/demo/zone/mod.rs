@@ -103,9 +103,9 @@ pub async fn play(file: &Path) -> Result<(), PlayError> {
         machine.power_on()?;
     }
     tracing::info!(machines = machines.len(), day.seconds = play.day_seconds, seed = play.seed, "the zone plays");
-    // Twice in five people have no desk of their own.
+    // Some people have no desk of their own.
     let desks = places.iter().filter(|p| p.kind == names::Kind::Workstation).count();
-    let mut people = names::people(desks + desks * 2 / 5, play.seed);
+    let mut people = names::people(desks + desks.div_ceil(6), play.seed);
     people.extend(day::special_people());
     let cast = Arc::new(Cast { places, people, machines });
     live(&cast, &play).await;
