@@ -1,6 +1,9 @@
 //! What is asked of the browser. Nothing here may be called while a page is rendered on the server.
 
-use leptos::prelude::{document, window};
+use leptos::{
+    __reexports::send_wrapper::SendWrapper,
+    prelude::{GetValue, SetValue, StoredValue, document, window},
+};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 
@@ -16,6 +19,27 @@ pub fn now() -> i64 {
 #[must_use]
 pub fn minutes_east() -> i32 {
     -(js_sys::Date::new_0().get_timezone_offset() as i32)
+}
+
+/// A place for something of the browser's, empty while a page is rendered on the server: there it may be dropped by
+/// another thread.
+pub type Held<T> = StoredValue<Option<SendWrapper<T>>>;
+
+/// Keeps something of the browser's.
+pub fn hold<T: 'static>(place: Held<T>, value: Option<T>) {
+    place.set_value(value.map(SendWrapper::new));
+}
+
+/// Remembers which element has the focus.
+pub fn hold_focus(place: Held<Element>) {
+    hold(place, document().active_element());
+}
+
+/// Gives the focus back to the element that had it.
+pub fn give_focus_back(place: Held<Element>) {
+    if let Some(element) = place.get_value() {
+        focus_element(&element);
+    }
 }
 
 /// Goes to the sign-in page, and back here afterwards.

@@ -45,7 +45,7 @@ pub struct Live {
     pub now: RwSignal<i64>,
     /// Times, in the browser's clock, and how the server's differs.
     clock: StoredValue<Clock>,
-    source: StoredValue<Option<Source>, LocalStorage>,
+    source: browser::Held<Source>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -80,7 +80,7 @@ impl Live {
             zone: RwSignal::new(Zone::default()),
             now: RwSignal::new(0),
             clock: StoredValue::new(Clock::default()),
-            source: StoredValue::new_local(None),
+            source: StoredValue::new(None),
         }
     }
 
@@ -125,7 +125,7 @@ impl Live {
             if let Ok(tick) = tick {
                 tick.clear();
             }
-            self.source.set_value(None);
+            browser::hold(self.source, None);
         });
     }
 
@@ -149,7 +149,7 @@ impl Live {
         let failed = Closure::<dyn FnMut(MessageEvent)>::new(move |_| self.lose());
         let listened = stream.add_event_listener_with_callback("overview", heard.as_ref().unchecked_ref());
         stream.set_onerror(Some(failed.as_ref().unchecked_ref()));
-        self.source.set_value(Some(Source { stream, _listeners: [heard, failed] }));
+        browser::hold(self.source, Some(Source { stream, _listeners: [heard, failed] }));
         if listened.is_err() {
             self.lose();
         }
@@ -175,7 +175,7 @@ impl Live {
         set_timeout(
             move || {
                 // The old stream may be the one whose callback called here, so it is closed only now.
-                self.source.set_value(None);
+                browser::hold(self.source, None);
                 spawn_local(async move {
                     match frame().await {
                         Ok(frame) => {

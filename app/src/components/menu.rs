@@ -100,7 +100,7 @@ pub fn Menu(
     let body = NodeRef::<html::Div>::new();
     let asked = host.asked;
     // Where the focus was before the menu opened.
-    let before = StoredValue::new_local(None::<web_sys::Element>);
+    let before = browser::Held::<web_sys::Element>::new(None);
 
     Effect::new(move |open_before: Option<bool>| {
         let (Some(details), Some(body)) = (details.get(), body.get()) else { return false };
@@ -108,7 +108,7 @@ pub fn Menu(
         match asked.get() {
             Some(place) => {
                 if open_before != Some(true) {
-                    before.set_value(document().active_element());
+                    browser::hold_focus(before);
                 }
                 details.set_open(true);
                 match place {
@@ -122,10 +122,8 @@ pub fn Menu(
                 details.set_open(false);
                 // Only a focus that would be lost is given back.
                 let inside = document().active_element().is_some_and(|active| body.contains(Some(&active)));
-                if open_before == Some(true) && (inside || document().active_element().is_none())
-                    && let Some(element) = before.with_value(Clone::clone)
-                {
-                    browser::focus_element(&element);
+                if open_before == Some(true) && (inside || document().active_element().is_none()) {
+                    browser::give_focus_back(before);
                 }
                 false
             }

@@ -77,7 +77,7 @@ pub fn ApplicationLogPage() -> impl IntoView {
 #[component]
 fn Filters(wanted: Memo<Wanted>) -> impl IntoView {
     let navigate = use_navigate();
-    let go = StoredValue::new_local(move |address: String| {
+    let go = StoredValue::new(move |address: String| {
         navigate(&address, NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() });
     });
     let changed = move |change: fn(&mut Wanted, String)| {

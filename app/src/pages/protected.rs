@@ -193,7 +193,7 @@ fn RuleText(rule: ProtectedAccountView) -> impl IntoView {
 #[component]
 fn RuleForm(rule: Option<ProtectedAccountView>) -> impl IntoView {
     let notices = Notices::of_page();
-    let navigate = StoredValue::new_local(use_navigate());
+    let navigate = StoredValue::new(use_navigate());
     let busy = RwSignal::new(false);
     let problem = RwSignal::new(None::<Problem>);
     let account = rule.as_ref().map(|r| r.account.clone());
@@ -278,7 +278,7 @@ fn tell_later(notices: Notices, text: String) {
 #[component]
 fn DeleteRule(rule: ProtectedAccountView) -> impl IntoView {
     let notices = Notices::of_page();
-    let navigate = StoredValue::new_local(use_navigate());
+    let navigate = StoredValue::new(use_navigate());
     let open = RwSignal::new(false);
     let busy = RwSignal::new(false);
     let problem = RwSignal::new(None::<Problem>);

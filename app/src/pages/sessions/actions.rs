@@ -45,13 +45,13 @@ pub struct Acting {
 #[component]
 pub fn SessionMenu(state: TableState, may: Memo<bool>) -> impl IntoView {
     let body = NodeRef::<html::Div>::new();
-    let before = StoredValue::new_local(None::<web_sys::Element>);
+    let before = browser::Held::<web_sys::Element>::new(None);
     Effect::new(move |was_open: Option<bool>| {
         let Some(body) = body.get() else { return false };
         match state.menu.get() {
             Some(asked) => {
                 if was_open != Some(true) {
-                    before.set_value(document().active_element());
+                    browser::hold_focus(before);
                 }
                 let body: &HtmlElement = &body;
                 browser::place(body, asked.x, asked.y);
@@ -60,8 +60,8 @@ pub fn SessionMenu(state: TableState, may: Memo<bool>) -> impl IntoView {
             }
             None => {
                 let inside = document().active_element().is_none_or(|a| body.contains(Some(&a)) || a.tag_name() == "BODY");
-                if was_open == Some(true) && inside && let Some(element) = before.with_value(Clone::clone) {
-                    browser::focus_element(&element);
+                if was_open == Some(true) && inside {
+                    browser::give_focus_back(before);
                 }
                 false
             }
