@@ -60,12 +60,14 @@ impl Fleet {
 
     /// Ends so many of the sessions that were opened first.
     pub async fn log_off(&mut self, count: u64) -> Result<()> {
-        let share = usize::try_from(count.div_ceil(AGENTS))?;
+        let (share, mut left) = (usize::try_from(count.div_ceil(AGENTS))?, usize::try_from(count)?);
         let mut requests = Vec::new();
         for ((agent, _), open) in self.agents.iter_mut().zip(&mut self.open) {
             let mut mine = Vec::new();
             let mut batch = Batch::new(agent);
-            for session in open.drain(..share.min(open.len())) {
+            let ending = share.min(left).min(open.len());
+            left -= ending;
+            for session in open.drain(..ending) {
                 batch.change(agent, kind::LOGOFF, &session)?;
                 batch = full(batch, agent, &mut mine)?;
             }
