@@ -11,7 +11,10 @@ mod tail;
 mod test;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -64,6 +67,8 @@ struct Inner {
     /// The Primary's log of which everything that it lacked was pushed.
     pushed_to: Mutex<LogId>,
     settings_changed: Notify,
+    /// When a decision was last passed on in vain (forward clock, ms): none is again until the Primary was heard of.
+    forward_failed: AtomicU64,
     episode: Mutex<Episode>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -82,6 +87,7 @@ impl Synchronizer {
             pushing: tokio::sync::Mutex::default(),
             pushed_to: Mutex::default(),
             settings_changed: Notify::new(),
+            forward_failed: AtomicU64::new(0),
             episode: Mutex::default(),
             stop,
             tasks: TaskTracker::new(),
@@ -160,14 +166,18 @@ impl Synchronizer {
 
     /// Passes a decision on to the Primary, if it was heard of lately. None when this server must decide itself.
     pub async fn forward(&self, machine: &Machine, request: &DecisionRequest) -> Option<DecisionResponse> {
-        let contact = self.inner.zone.backup_facts().primary_contact?;
+        let facts = *self.inner.zone.backup_facts();
+        let contact = facts.primary_contact?;
         let fresh = monotonic_ms().saturating_sub(contact) < FORWARD_MS;
-        let serves = self.inner.zone.backup_facts().primary_serves;
-        if !fresh || !serves {
+        if !fresh || !facts.primary_serves || contact <= self.inner.forward_failed.load(Ordering::Relaxed) {
             return None;
         }
         let forward = ForwardRequest { machine: machine.clone(), request: request.clone() };
-        self.client().ok()?.forward(&forward).await.ok()
+        let answer = self.client().ok()?.forward(&forward).await;
+        if answer.is_err() {
+            self.inner.forward_failed.store(monotonic_ms(), Ordering::Relaxed);
+        }
+        answer.ok()
     }
 
     fn client(&self) -> Result<Client, SyncError> {

@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use userlock_core::sync::{MAX_WAIT_SECONDS, PullRequest};
+use userlock_core::{
+    event::kind,
+    sync::{MAX_WAIT_SECONDS, PullRequest},
+};
 
 use super::{SyncError, Synchronizer, lock, reconcile};
 use crate::zone::monotonic_ms;
@@ -82,7 +85,10 @@ async fn pull_once(sync: &Synchronizer) -> Result<(), SyncError> {
     let _turn = sync.inner.pulling.lock().await;
     // A run may have fetched the same meanwhile: then this page is of the past.
     if zone.read(|s| s.cursor) == cursor && head.next != cursor {
-        reconcile::take(sync, head.next.log_id, runs, Some(head.next)).await?;
+        let applied = reconcile::take(sync, head.next.log_id, runs, Some(head.next)).await?;
+        if applied.contains_key(&kind::SETTINGS_CHANGED) {
+            super::events::settings(sync).await?;
+        }
     }
     Ok(())
 }
