@@ -128,11 +128,12 @@ impl Decisions {
         }
     }
 
-    pub(super) fn commanded(&mut self, _record: &Record, command: &Command, now: i64) {
+    pub(super) fn commanded(&mut self, record: &Record, command: &Command, now: i64) {
         let outcome = self.done_early.remove(&command.command_id);
         self.commands.entry(command.command_id).or_insert_with(|| PendingCommand {
             command: Arc::new(command.clone()),
-            learned: now,
+            // It is valid from when it was written, also when it comes here late; never longer than from now.
+            learned: record.at.min(now),
             outcome,
             taken: false,
         });
@@ -233,10 +234,14 @@ impl Decisions {
     }
 
     /// Takes over what another server knows, keeping what is known here. [`Self::restart_lists`] must follow.
-    pub fn unite(&mut self, other: Self) {
+    pub fn unite(&mut self, other: Self, now: i64) {
         for (id, theirs) in other.made {
             let used = theirs.used || self.used_early.remove(&id);
-            let ours = self.made.entry(id).or_insert(theirs);
+            let learned = now;
+            let ours = self.made.entry(id).or_insert_with(|| DecisionState { learned, ..theirs.clone() });
+            if theirs.decision.allow && !ours.decision.allow {
+                ours.decision = theirs.decision;
+            }
             ours.used |= used;
         }
         for (id, theirs) in other.commands {
@@ -245,6 +250,9 @@ impl Decisions {
         }
         for id in other.used_early {
             self.used(Some(id));
+        }
+        for (command_id, outcome) in other.done_early {
+            self.command_done(&CommandResult { command_id, outcome, detail: None });
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{MachineState, Session, State, bucket_of, session::Derived};
+use super::{Bucket, MachineState, Session, State, bucket_of, session::Derived};
 use crate::{
     account::{Account, Realms},
     event::{BootId, Event, LogonId, SessionKey},
@@ -131,6 +131,12 @@ impl State {
         }
         forgotten
     }
+}
+
+/// The machines of a snapshot on which sessions are not closed.
+pub fn live_machines(buckets: &[Arc<Bucket>]) -> impl Iterator<Item = &Machine> {
+    let live = |m: &MachineState| m.sessions.values().any(|s| s.derived.live);
+    buckets.iter().flat_map(|b| &b.machines).filter(move |(_, m)| live(m)).map(|(name, _)| name)
 }
 
 /// How what follows from a session has changed.

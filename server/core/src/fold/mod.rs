@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use agents::{AgentState, AgentsState};
 pub use grants::{DecisionState, Decisions, GRANT_MS, PendingCommand};
+pub use index::live_machines;
 pub use machine::MachineState;
 pub use session::{Ending, Session};
 

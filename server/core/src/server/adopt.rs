@@ -15,7 +15,7 @@ use crate::{
 pub struct Adoption {
     state: State,
     held: Held,
-    peer_held: Held,
+    theirs: Held,
     at: Cursor,
 }
 
@@ -63,9 +63,9 @@ impl Server {
             state.agents.restore(id, agent);
         }
         let realms = state.realms().clone();
-        state.decisions.unite(self.state.decisions.clone());
+        state.decisions = self.state.decisions.clone();
         for part in snapshot.decisions {
-            state.decisions.unite(part);
+            state.decisions.unite(part, now);
         }
         state.decisions.restart_lists(&realms);
         let mut held = self.held.clone();
@@ -73,19 +73,17 @@ impl Server {
         for entry in beyond.iter().flat_map(|run| &run.entries) {
             state.fold(entry, &Event::read(&entry.record).unwrap_or(Event::Other), now);
         }
-        let mut peer_held = self.peer_held.clone().unwrap_or_default();
-        peer_held.unite(&snapshot.held);
         _ = (state.take_dirty(), state.agents.take_dirty(), held.take_dirty());
-        Ok(Adoption { state, held, peer_held, at: snapshot.at })
+        Ok(Adoption { state, held, theirs: snapshot.held, at: snapshot.at })
     }
 
     /// Puts a list in place that has been written to the disk.
     pub fn install(&mut self, adoption: Adoption) {
-        let Adoption { mut state, held, peer_held, at } = adoption;
+        let Adoption { mut state, held, theirs, at } = adoption;
         state.continue_version(&self.state);
         self.state = state;
         self.held = held;
-        self.peer_held = Some(peer_held);
+        self.peer_held.get_or_insert_default().unite(&theirs);
         self.cursor = at;
     }
 }

@@ -240,6 +240,12 @@ impl Server {
         self.peer_held.as_ref()
     }
 
+    /// Notes that the zone's other server is a new one, of which nothing is known.
+    pub fn new_peer(&mut self) {
+        self.peer_held = Some(Held::default());
+        self.sent.clear();
+    }
+
     /// Notes that the zone has another server from now on.
     pub fn has_peer_now(&mut self) {
         self.peer_held.get_or_insert_default();
@@ -364,9 +370,14 @@ impl Server {
         }
     }
 
-    /// Takes over what the other server told it has, origin by origin.
-    pub fn peer_told(&mut self, ranges: &BTreeMap<OriginId, Vec<Range>>) {
+    /// Takes over what the other server told it has: all of its origins in these buckets.
+    pub fn peer_told(&mut self, buckets: &[u16], ranges: &BTreeMap<OriginId, Vec<Range>>) {
         let peer_held = self.peer_held.get_or_insert_default();
+        let told = |o: &OriginId| buckets.contains(&u16::try_from(crate::held::bucket_of(*o)).unwrap_or(u16::MAX));
+        let known: Vec<OriginId> = peer_held.iter().map(|(origin, _)| origin).filter(told).collect();
+        for origin in known.into_iter().filter(|origin| !ranges.contains_key(origin)) {
+            peer_held.replace(origin, &[]);
+        }
         for (origin, ranges) in ranges {
             peer_held.replace(*origin, ranges);
         }

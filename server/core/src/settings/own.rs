@@ -53,6 +53,13 @@ impl Synchronization {
             return Err(FieldError::new("interval_seconds", "must be from 1 to 86400 (24 hours)"));
         }
         let url = &self.primary.url;
+        let host = url.strip_prefix("http://").map(|rest| rest.split(['/', '?']).next().unwrap_or_default());
+        let name =
+            host.map(|h| h.rsplit_once(':').map_or(h, |(name, port)| if port.ends_with(']') { h } else { name }));
+        if name.is_some_and(|n| n != "localhost" && !n.starts_with("127.") && n != "[::1]") {
+            let message = "plain HTTP goes to a loopback address only: use https://";
+            return Err(FieldError::new("primary_url", message));
+        }
         if url.len() > 512 || !(url.starts_with("https://") || url.starts_with("http://")) {
             return Err(FieldError::new("primary_url", "must be an address such as https://server.example:8443"));
         }

@@ -11,7 +11,7 @@ use crate::{
     agent_api::{Range, ServerAddress},
     api::PhaseView,
     id::{Digest, Epoch, LogId, OriginId, ServerId, ZoneId},
-    record::Run,
+    record::{Machine, Run},
     server::Cursor,
     settings::Revision,
 };
@@ -115,6 +115,9 @@ pub struct Hello {
     pub pushed_to: LogId,
     /// The agents that it has heard of lately.
     pub agents: AgentCounts,
+    /// The machines that have been silent for too long, and since when (ms since 1970 UTC); the first of them. A Backup,
+    /// to which agents do not speak while the Primary answers, shows these.
+    pub silent: Vec<(Machine, i64)>,
     /// Its program's version.
     pub version: String,
 }
@@ -169,6 +172,9 @@ pub enum PullRequest {
     /// Certain ones, by their numbers.
     Ranges(Vec<(OriginId, u64, u64)>),
 }
+
+/// The most silent machines that a hello names.
+pub const MAX_SILENT: usize = 1000;
 
 /// The first frame of the answer to [`PullRequest`]; the others are [`Vec<Run>`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

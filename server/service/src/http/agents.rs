@@ -185,7 +185,13 @@ async fn hello(
     let wall = clock::now_ms();
     let skew_ms = wall.saturating_sub(hello.wall_ms);
     let answer = state.zone.read(|s| s.greet(&agent.machine, &hello, &proofs));
-    if let Some(range) = answer.lost {
+    // What the other server has must be known for certain before anything is called lost.
+    let certain = state.zone.read(|s| s.peer_held().map(userlock_core::held::Held::digest));
+    let certain = certain.is_none_or(|known| {
+        let peer = state.zone.peer();
+        peer.in_contact(monotonic_ms()) && peer.hello().is_some_and(|h| h.held_digest == known)
+    });
+    if let Some(range) = answer.lost.filter(|_| certain) {
         let lost = Lost { origin: hello.origin, rank: hello.rank, first: range.first, last: range.last, chain: range.chain };
         let input = Input::NoteLost { machine: agent.machine.clone(), lost };
         state.zone.submit(input).await.map_err(|e| submit_refusal(&state, e))?;
@@ -236,8 +242,8 @@ fn tell_skew(state: &PairState, machine: &Machine, skew_ms: i64) {
 
 /// An agent that comes to a Backup because it could not reach the Primary speaks for a takeover.
 fn note_reach(state: &PairState, hello: &HelloRequest) {
-    let Some(primary) = state.zone.own().synchronization.map(|s| s.primary.url) else { return };
-    if hello.reaches.iter().any(|r| r.url == primary && !r.ok) {
+    let own = state.zone.read(|s| s.identity.address.url.clone());
+    if state.sync.is_some() && hello.reaches.iter().any(|r| r.url != own && !r.ok) {
         state.zone.backup_facts().agent_came = Some(monotonic_ms());
     }
 }

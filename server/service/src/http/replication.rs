@@ -173,7 +173,6 @@ async fn hello(
     {
         let mut facts = zone.primary_facts();
         facts.backup_pushed = theirs.pushed_to == log_id;
-        facts.backup_progress = Some(now);
     }
     let (position, held, sessions) = zone.read(|s| (s.position, s.held().digest(), s.state.digest()));
     let known = zone.read(|s| s.peer_held().is_some_and(|peer| peer.digest() == held));
@@ -205,7 +204,8 @@ async fn hello(
 fn refuse_clone(state: &PairState, theirs: &Hello, now: u64) -> Answer<()> {
     let (known, last) = {
         let peer = state.zone.peer();
-        (peer.hello().map(|h| (h.log_id, h.position)), peer.last_contact())
+        let hello = peer.hello().filter(|h| h.server_id == theirs.server_id);
+        (hello.map(|h| (h.log_id, h.position)), peer.last_contact())
     };
     let Some((log_id, position)) = known else { return Ok(()) };
     let continues = theirs.log_id == log_id || theirs.log_id_before == log_id;
@@ -232,8 +232,9 @@ async fn held(State(state): State<PairState>, request: Request) -> Answer<Respon
         return Err(problem::bad_request("A comparison has 256 buckets and at most 100,000 origins."));
     }
     if !question.told.is_empty() {
-        state.zone.note_peer(|server| server.peer_told(&question.ranges));
+        state.zone.note_peer(|server| server.peer_told(&question.told, &question.ranges));
     }
+    state.zone.primary_facts().backup_progress = Some(monotonic_ms());
     let mut answer = None;
     state.zone.note_peer(|server| {
         let differing = differing_buckets(&server.held().buckets(), &question.buckets);
@@ -286,7 +287,7 @@ async fn pull_ranges(state: &PairState, ranges: Vec<(userlock_core::id::OriginId
     let zone = &state.zone;
     let (log_id, position) = zone.read(|s| (s.log_id, s.position));
     let mut runs = Vec::new();
-    let (mut wanted, mut found) = (0u64, 0u64);
+    let (mut wanted, mut found, mut bytes) = (0u64, 0u64, 0usize);
     for (origin, first, last) in ranges {
         let room = MAX_RECORDS.saturating_sub(wanted);
         if room == 0 || first > last {
@@ -296,7 +297,12 @@ async fn pull_ranges(state: &PairState, ranges: Vec<(userlock_core::id::OriginId
         wanted += last - first + 1;
         let records = zone.store().records(&origin.0, first, last).await.map_err(|e| storage(state, &e))?;
         found += records.iter().map(|r| r.entries.len() as u64).sum::<u64>();
+        bytes += records.iter().flat_map(|r| &r.entries).map(|e| e.record.payload.len() + 128).sum::<usize>();
         runs.extend(records);
+        // The Backup asks again for what is still lacking.
+        if bytes >= PAGE_BYTES {
+            break;
+        }
     }
     let head = PullHeader { next: Cursor { log_id, position }, position, truncated: found < wanted };
     let mut body = Vec::new();

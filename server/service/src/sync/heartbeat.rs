@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use userlock_core::{
-    api::{Phase, PhaseView},
-    fold::FOLD_VERSION,
+    api::{Phase, PhaseView, ServerRole},
+    fold::{FOLD_VERSION, live_machines},
     id::LogId,
-    sync::Hello,
+    sync::{Hello, MAX_SILENT},
 };
 
 use super::{SyncError, Synchronizer, lock, reconcile};
@@ -30,6 +30,13 @@ pub fn own_hello(zone: &Zone, pushed_to: LogId) -> Hello {
     let within = zone.read(|s| s.settings.settings.agents.unconfirmed_after_seconds);
     let agents = zone.contacts().counts(u64::from(within) * 1000, now);
     let able = zone.is_able();
+    let silent = if zone.role() == ServerRole::Primary {
+        let buckets = zone.listing().buckets;
+        let machines: Vec<_> = live_machines(&buckets).collect();
+        zone.contacts().silent(machines.into_iter(), u64::from(within) * 1000, now, clock::now_ms(), MAX_SILENT)
+    } else {
+        Vec::new()
+    };
     zone.read(|server| Hello {
         server_id: server.identity.server_id,
         zone_id: server.identity.zone_id,
@@ -50,6 +57,7 @@ pub fn own_hello(zone: &Zone, pushed_to: LogId) -> Hello {
         able,
         pushed_to,
         agents,
+        silent,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
 }
@@ -61,15 +69,17 @@ pub(super) async fn run(sync: Synchronizer) {
     loop {
         ticks.tick().await;
         beat(&sync, &mut alarms).await;
+        let before = sync.inner.zone.phase().phase;
         if let Some(phase) = sync.inner.zone.step() {
-            note_phase(&sync, &phase);
+            note_phase(&sync, before, &phase);
         }
     }
 }
 
-fn note_phase(sync: &Synchronizer, phase: &PhaseView) {
-    let kind = match phase.phase {
-        Phase::Takeover => catalogue::TAKEOVER_STARTED,
+fn note_phase(sync: &Synchronizer, before: Phase, phase: &PhaseView) {
+    let kind = match (before, phase.phase) {
+        (_, Phase::Takeover) => catalogue::TAKEOVER_STARTED,
+        (Phase::Takeover, _) => catalogue::TAKEOVER_ENDED,
         _ => catalogue::PHASE_CHANGED,
     };
     let more = details([("phase", &phase.phase.title()), ("waits_for", &phase.waits_for)]);
@@ -79,7 +89,9 @@ fn note_phase(sync: &Synchronizer, phase: &PhaseView) {
 /// One hello.
 async fn beat(sync: &Synchronizer, alarms: &mut u32) {
     let zone = &sync.inner.zone;
-    let pushed_to = *lock(&sync.inner.pushed_to);
+    // As long as something waits to be handed over, not everything was.
+    let waits = zone.read(|s| s.unsent().0) > 0;
+    let pushed_to = if waits { LogId::NIL } else { *lock(&sync.inner.pushed_to) };
     let sent = monotonic_ms();
     let answer = match sync.client() {
         Ok(client) => client.hello(&own_hello(zone, pushed_to)).await,
@@ -94,6 +106,9 @@ async fn beat(sync: &Synchronizer, alarms: &mut u32) {
 fn failed(sync: &Synchronizer, error: &SyncError) {
     let zone = &sync.inner.zone;
     zone.peer().failed(error.message.clone(), clock::now_ms());
+    if !zone.peer().in_contact(monotonic_ms()) {
+        zone.contacts().primary_lost(monotonic_ms());
+    }
     let position = zone.read(|s| s.cursor.position);
     let address = zone.own().synchronization.map(|s| s.primary.url).unwrap_or_default();
     let mut more = details([
@@ -117,6 +132,7 @@ async fn heard(sync: &Synchronizer, hello: Hello, sent: u64, alarms: &mut u32) {
         if hello.able {
             facts.primary_contact = Some(now);
         }
+        zone.contacts().primary_told(&hello.silent);
         facts.primary_serves = hello.able && hello.phase.phase == Phase::Serving;
     }
     let half = i64::try_from(now.saturating_sub(sent) / 2).unwrap_or(0);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use userlock_core::{
     agent_api::Range,
+    api::SyncKind,
     id::{LogId, OriginId},
     record::Run,
     server::{Cursor, Input, Output, ReadRun},
@@ -37,7 +38,7 @@ async fn compare(sync: &Synchronizer) -> Result<HeldResponse, SyncError> {
     if answer.differing.is_empty() {
         return Ok(answer);
     }
-    zone.note_peer(|server| server.peer_told(&answer.ranges));
+    zone.note_peer(|server| server.peer_told(&answer.differing, &answer.ranges));
     let ranges: BTreeMap<OriginId, Vec<Range>> =
         zone.read(|s| answer.differing.iter().flat_map(|b| s.held().ranges_in(usize::from(*b))).collect());
     client.held(&HeldRequest { ranges, told: answer.differing.clone(), ..question }).await
@@ -49,30 +50,66 @@ async fn compare(sync: &Synchronizer) -> Result<HeldResponse, SyncError> {
 /// [`SyncError`]; what was handed over by then stays.
 pub(super) async fn push_all(sync: &Synchronizer, progress: Option<&super::runs::Running>) -> Result<u64, SyncError> {
     let _turn = sync.inner.pushing.lock().await;
+    push_locked(sync, progress).await
+}
+
+async fn push_locked(sync: &Synchronizer, progress: Option<&super::runs::Running>) -> Result<u64, SyncError> {
+    let mut result = push_once(sync, progress).await;
+    // Each round files one branch; machines that were cloned at the same time are few.
+    for _ in 0..16 {
+        let Some(fork) = result.as_ref().err().and_then(|error| error.fork) else { break };
+        file_branch(sync, fork.origin).await?;
+        result = push_once(sync, progress).await;
+    }
+    result
+}
+
+async fn push_once(sync: &Synchronizer, progress: Option<&super::runs::Running>) -> Result<u64, SyncError> {
     let zone = &sync.inner.zone;
+    let position = zone.read(|s| s.position);
     let answer = compare(sync).await?;
     let wanted = zone.read(|s| surplus(s.held(), &answer.ranges, &answer.differing));
     let head = PushHeader { log_id: zone.read(|s| s.log_id) };
-    let mut pushed = 0;
+    let (mut pushed, mut found) = (0, 0);
     for part in in_parts(&wanted) {
-        let runs = from_log(zone, &part).await?;
-        if runs.is_empty() {
-            continue;
-        }
-        let bytes = postcard::to_allocvec(&runs).map_err(|_| SyncError::malformed("a record"))?;
-        match sync.client()?.push(&head, &[bytes]).await {
-            Ok(new) => pushed += new,
-            Err(error) => match error.fork {
-                Some(fork) => file_branch(sync, fork.origin).await?,
-                None => return Err(error),
-            },
-        }
-        zone.note_peer(|server| server.peer_has_runs(&runs));
-        if let Some(running) = progress {
-            running.progress(pushed, None);
+        for runs in by_bytes(from_log(zone, &part).await?) {
+            found += runs.iter().map(|run| run.entries.len() as u64).sum::<u64>();
+            let bytes = postcard::to_allocvec(&runs).map_err(|_| SyncError::malformed("a record"))?;
+            pushed += sync.client()?.push(&head, &[bytes]).await?;
+            zone.note_peer(|server| server.peer_has_runs(&runs));
+            if let Some(running) = progress {
+                running.progress(pushed, None);
+            }
         }
     }
+    let lacking: u64 = wanted.iter().map(|(_, first, last)| last - first + 1).sum();
+    if found < lacking {
+        let missing = lacking - found;
+        let message = format!(
+            "The Primary lacks {missing} records that this Backup knows only by what they made of the list: they cannot be handed over one by one."
+        );
+        let more = details([("operation", &"push"), ("records", &missing)]);
+        sync.inner.journal.record(catalogue::SYNC_FULL_NEEDED, message, more);
+    }
+    zone.note_peer(|server| server.peer_has(position));
     Ok(pushed)
+}
+
+/// Splits runs into parts of a bounded size.
+fn by_bytes(runs: Vec<Run>) -> Vec<Vec<Run>> {
+    let mut parts: Vec<Vec<Run>> = Vec::new();
+    let mut size = usize::MAX;
+    for run in runs {
+        if size >= PUSH_BYTES {
+            parts.push(Vec::new());
+            size = 0;
+        }
+        size += run.entries.iter().map(|e| e.record.payload.len() + 128).sum::<usize>();
+        if let Some(part) = parts.last_mut() {
+            part.push(run);
+        }
+    }
+    parts
 }
 
 /// Hands over what came here first and is in the log after `after`; cheaper than [`push_all`], which decides.
@@ -89,10 +126,9 @@ pub(super) async fn push_tail(sync: &Synchronizer, after: u64) -> Result<u64, Sy
         let head = PushHeader { log_id: zone.read(|s| s.log_id) };
         match sync.client()?.push(&head, &frames).await {
             Ok(_) => {}
-            Err(error) => match error.fork {
-                Some(fork) => return file_branch(sync, fork.origin).await.map(|()| after),
-                None => return Err(error),
-            },
+            // The log still has what was filed elsewhere: what both hold decides what is sent.
+            Err(error) if error.fork.is_some() => return push_locked(sync, None).await.map(|_| last),
+            Err(error) => return Err(error),
         }
     }
     zone.note_peer(|server| server.peer_has(last));
@@ -106,25 +142,30 @@ pub(super) async fn push_tail(sync: &Synchronizer, after: u64) -> Result<u64, Sy
 pub(super) async fn pull_all(sync: &Synchronizer, progress: Option<&super::runs::Running>) -> Result<Applied, SyncError> {
     let zone = &sync.inner.zone;
     let answer = compare(sync).await?;
-    let wanted = zone.read(|s| lacking(s.held(), &answer.ranges));
+    let mut wanted = zone.read(|s| lacking(s.held(), &answer.ranges));
     let of = wanted.iter().map(|(_, first, last)| last - first + 1).sum();
     let mut applied = Applied::new();
-    let mut truncated = false;
-    for part in in_parts(&wanted) {
-        let (head, runs) = sync.client()?.pull(&PullRequest::Ranges(part)).await?;
-        truncated |= head.truncated;
-        let new = take(sync, LogId::NIL, runs, None).await?;
+    while let Some(part) = in_parts(&wanted).into_iter().next() {
+        let (_, runs) = sync.client()?.pull(&PullRequest::Ranges(part)).await?;
+        let new = take(sync, answer.at.log_id, runs, None).await?;
+        if new.is_empty() {
+            return Err(full_needed(sync));
+        }
         new.into_iter().for_each(|(kind, n)| *applied.entry(kind).or_default() += n);
         if let Some(running) = progress {
             running.progress(applied.values().sum(), Some(of));
         }
-    }
-    if truncated {
-        let message = "the Primary's log no longer has records that are lacking here: a Sessions synchronization brings what they said";
-        return Err(SyncError::new(catalogue::SYNC_FULL_NEEDED, message));
+        wanted = zone.read(|s| lacking(s.held(), &answer.ranges));
     }
     take(sync, answer.at.log_id, Vec::new(), Some(answer.at)).await?;
     Ok(applied)
+}
+
+/// The Primary's log no longer has what is lacking here: the one case in which Sessions synchronization starts by itself.
+fn full_needed(sync: &Synchronizer) -> SyncError {
+    _ = sync.begin(SyncKind::Sessions, false, "repair");
+    let message = "the Primary's log no longer has records that are lacking here: a Sessions synchronization was started, which brings what they said";
+    SyncError::new(catalogue::SYNC_FULL_NEEDED, message)
 }
 
 /// Takes records over, with this server's new place in the Primary's log, in one commit.
@@ -200,7 +241,7 @@ async fn file_branch(sync: &Synchronizer, origin: OriginId) -> Result<(), SyncEr
     let more = details([("machine", &machine), ("origin", &origin), ("record", &first)]);
     sync.inner.journal.record(catalogue::MACHINE_CLONED, message, more);
     // What the branch made of the sessions here is put right by the Primary's list, which has both.
-    _ = sync.begin(userlock_core::api::SyncKind::Sessions, false, "repair");
+    _ = sync.begin(SyncKind::Sessions, false, "repair");
     Ok(())
 }
 

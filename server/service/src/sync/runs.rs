@@ -2,7 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -36,6 +39,8 @@ pub(super) struct Runs {
 pub(super) struct Running {
     view: Mutex<RunView>,
     cancel: CancellationToken,
+    /// Set when the work has come to where it cannot be cut.
+    no_return: AtomicBool,
     ended: watch::Sender<bool>,
 }
 
@@ -50,6 +55,12 @@ impl Running {
     /// Says how much of it is done.
     pub fn progress(&self, done: u64, of: Option<u64>) {
         lock(&self.view).progress = Progress { done, of };
+    }
+
+    /// From here on the run cannot be cancelled. False when it was cancelled before.
+    pub fn pass_point_of_no_return(&self) -> bool {
+        self.no_return.store(true, Ordering::SeqCst);
+        !self.cancel.is_cancelled()
     }
 
     fn view(&self) -> RunView {
@@ -69,6 +80,7 @@ impl Runs {
 
     pub fn cancel(&self, run: RunId) -> bool {
         let found = self.running.iter().find(|r| lock(&r.view).run == run);
+        let found = found.filter(|r| !r.no_return.load(Ordering::SeqCst));
         found.inspect(|r| r.cancel.cancel()).is_some()
     }
 }
@@ -102,6 +114,7 @@ pub(super) fn begin(sync: &Synchronizer, kind: SyncKind, preview: bool, by: &str
     let running = Arc::new(Running {
         view: Mutex::new(view),
         cancel: sync.inner.stop.child_token(),
+        no_return: AtomicBool::new(false),
         ended: watch::Sender::new(false),
     });
     runs.running.push(Arc::clone(&running));

@@ -6,7 +6,7 @@ use userlock_core::{
 };
 
 use super::{Client, SyncError, Synchronizer, reconcile, runs::Running};
-use crate::zone::monotonic_ms;
+use crate::{log::catalogue, zone::monotonic_ms};
 
 /// Runs one; a preview stops before anything changes.
 ///
@@ -28,6 +28,9 @@ pub(super) async fn run(sync: &Synchronizer, running: &Running, preview: bool) -
     let mut digest = snapshot.state_digest;
     if !preview {
         running.stage("putting the list in place");
+        if !running.pass_point_of_no_return() {
+            return Err(SyncError::new(catalogue::SYNC_CANCELLED, "the run was cancelled"));
+        }
         zone.adopt(snapshot).await?;
         digest = zone.read(|server| server.state.digest());
     }

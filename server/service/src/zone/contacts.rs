@@ -32,14 +32,17 @@ pub struct Contact {
 #[derive(Debug, Default)]
 pub struct Contacts {
     by_machine: BTreeMap<Machine, Contact>,
+    /// Silence counts from here for a machine that was not heard of.
     started: u64,
+    /// On a Backup whose Primary answers: which machines are silent, as the Primary tells.
+    told: Option<BTreeMap<Machine, i64>>,
 }
 
 impl Contacts {
     /// Nobody was heard of yet.
     #[must_use]
     pub fn new(now: u64) -> Self {
-        Self { by_machine: BTreeMap::new(), started: now }
+        Self { by_machine: BTreeMap::new(), started: now, told: None }
     }
 
     /// Notes that an agent was heard of.
@@ -83,11 +86,31 @@ impl Contacts {
         self.by_machine.iter()
     }
 
+    /// Takes over which machines are silent, from the Primary, with which agents speak while it answers.
+    pub fn primary_told(&mut self, silent: &[(Machine, i64)]) {
+        self.told = Some(silent.iter().cloned().collect());
+    }
+
+    /// The Primary does not answer any more: from now on this server's own contacts count.
+    pub fn primary_lost(&mut self, now: u64) {
+        if self.told.take().is_some() {
+            self.started = now;
+        }
+    }
+
+    /// The silent ones of `machines`, at most `limit`.
+    pub fn silent<'a>(&self, machines: impl Iterator<Item = &'a Machine>, after: u64, now: u64, wall: i64, limit: usize) -> Vec<(Machine, i64)> {
+        machines.filter_map(|m| Some((m.clone(), self.silent_since(m, after, now, wall)?))).take(limit).collect()
+    }
+
     /// Since when a machine has been silent, in ms since 1970 UTC, if for longer than `after` ms. One that was not heard
     /// of since this server's start counts from there.
     #[must_use]
     pub fn silent_since(&self, machine: &str, after: u64, now: u64, wall: i64) -> Option<i64> {
-        let last = self.by_machine.get(machine).map_or(self.started, |c| c.last);
+        if let Some(told) = &self.told {
+            return told.get(machine).copied();
+        }
+        let last = self.by_machine.get(machine).map_or(self.started, |c| c.last.max(self.started));
         let silent = now.saturating_sub(last);
         (silent > after).then(|| wall.saturating_sub(i64::try_from(silent).unwrap_or(i64::MAX)))
     }
@@ -100,7 +123,7 @@ impl Contacts {
             counts.in_touch += 1;
             counts.spooling += u64::from(contact.spool > 0);
             counts.waiting += contact.spool;
-            counts.reach_backup += u64::from(contact.reaches_other != Some(false));
+            counts.reach_backup += u64::from(contact.reaches_other == Some(true));
         }
         counts
     }

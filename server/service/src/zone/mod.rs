@@ -260,7 +260,12 @@ impl Zone {
 
     /// Called when this server's loop stood still. Returns the new state if it changed.
     pub fn stood_still(&self) -> Option<PhaseView> {
-        let has_backup = lock(&self.inner.primary_facts).has_backup;
+        let has_backup = {
+            let mut facts = lock(&self.inner.primary_facts);
+            // What the Backup handed over before says nothing of what it recorded meanwhile.
+            facts.backup_pushed = false;
+            facts.has_backup
+        };
         let mut phases = lock(&self.inner.phases);
         let changed = self.role() == ServerRole::Primary
             && phases.stood_still(has_backup, monotonic_ms(), crate::clock::now_ms());
