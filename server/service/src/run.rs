@@ -127,9 +127,10 @@ pub async fn run(config: Config, listener: TcpListener, stop: CancellationToken)
     _ = tokio::join!(tending, broadcasting);
     journal.record(catalogue::STOPPED, "The server has stopped", details([("role", &zone.role().title())]));
     journal.flush().await;
-    drop((zone, sync, journal));
     // What was answered is on the disk; whoever is still asking now gets no answer.
-    writer_task.abort();
+    zone.stop().await;
+    _ = writer_task.await;
+    drop((zone, sync, journal));
     journal_task.abort();
     product.close().await;
     served
@@ -153,6 +154,7 @@ async fn assemble(
         passwords: passwords.clone(),
         attempts: Arc::clone(&attempts),
         sync: sync.cloned(),
+        stop: stop.clone(),
     };
     let app = App::new(Parts {
         zone: zone.clone(),

@@ -16,6 +16,7 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq as _;
+use tokio_util::sync::CancellationToken;
 use userlock_core::{
     account::fold_case,
     agent_api::{
@@ -60,6 +61,8 @@ pub struct PairState {
     pub attempts: Arc<Attempts>,
     /// On a Backup: what keeps it one with its Primary.
     pub sync: Option<Synchronizer>,
+    /// Cancelled when the server stops: polls that wait are answered then.
+    pub stop: CancellationToken,
 }
 
 /// Every route here, all by `POST`: with whether it needs an agent's token.
@@ -388,7 +391,12 @@ async fn commands(
             };
             pending.map(timed).collect()
         });
-        if !commands.is_empty() || tokio::time::timeout_at(until, changed.changed()).await.is_err() {
+        let over = tokio::select! {
+            changed = tokio::time::timeout_at(until, changed.changed()), if commands.is_empty() => changed.is_err(),
+            () = state.stop.cancelled(), if commands.is_empty() => true,
+            else => true,
+        };
+        if over {
             return Ok(Json(CommandsResponse { commands }));
         }
     }

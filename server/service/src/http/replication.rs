@@ -269,7 +269,10 @@ async fn pull_after(
     let mut position = zone.watch_position();
     let wait = Duration::from_secs(wait_seconds.min(MAX_WAIT_SECONDS).into());
     // When nothing comes in time, or the server stops, an empty page is the answer.
-    _ = tokio::time::timeout(wait, position.wait_for(|at| *at > cursor.position)).await;
+    tokio::select! {
+        _ = tokio::time::timeout(wait, position.wait_for(|at| *at > cursor.position)) => {}
+        () = state.stop.cancelled() => {}
+    }
     let segments = zone.store().segments_after(cursor.position, PAGE_BYTES).await.map_err(|e| storage(state, &e))?;
     let at = zone.read(|s| s.position);
     let next = segments.last().map_or(cursor.position, |s| s.last_position().max(cursor.position));

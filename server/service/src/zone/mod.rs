@@ -84,6 +84,7 @@ pub(crate) enum Job {
     Peer { peer: Box<StoredPeer>, reply: oneshot::Sender<Result<(), SubmitError>> },
     KeepRun { run: Box<RunView> },
     Joined { reply: oneshot::Sender<Result<(), SubmitError>> },
+    Stop,
 }
 
 /// Why a snapshot was not taken over. The list is as it was.
@@ -183,6 +184,12 @@ impl Zone {
         let (reply, answer) = oneshot::channel();
         self.send(Job::Joined { reply })?;
         answer.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// Lets the writer end, after what waits: nothing is taken any more.
+    pub async fn stop(&self) {
+        // A writer that has ended already needs not be told.
+        _ = self.inner.jobs.send(Job::Stop).await;
     }
 
     /// Keeps a run that has ended, as soon as the writer comes to it.

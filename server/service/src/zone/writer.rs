@@ -60,8 +60,8 @@ impl Writer {
                     }
                 };
                 match next {
+                    Some(Job::Stop) | None => break,
                     Some(job) => self.waiting.push_back(job),
-                    None => break,
                 }
             }
             while self.waiting.len() < MAX_INPUTS
@@ -71,6 +71,7 @@ impl Writer {
             }
             match self.waiting.front() {
                 Some(Job::Input { .. }) => self.commit_inputs().await,
+                Some(Job::Stop) => break,
                 Some(_) => {
                     if let Some(job) = self.waiting.pop_front() {
                         self.do_alone(job).await;
@@ -209,7 +210,7 @@ impl Writer {
 
     async fn do_alone(&mut self, job: Job) {
         match job {
-            Job::Input { .. } => {}
+            Job::Input { .. } | Job::Stop => {}
             Job::Adopt { snapshot, reply } => _ = reply.send(self.adopt(*snapshot).await),
             Job::CutBranch { origin, first, branch, reply } => {
                 _ = reply.send(self.cut_branch(origin, first, *branch).await);
