@@ -39,9 +39,10 @@ export default defineConfig({
   expect: { timeout: 10_000 },
   globalTimeout: 15 * 60_000,
   reporter: [["list"]],
-  // Each test runs in both; what needs the hydrated page carries the tag @hydrated in its title or tags.
+  // Each test runs in both; @hydrated in its title says that it needs the hydrated page, @plain that it is about a page
+  // without JavaScript.
   projects: [
-    { name: "javascript", use },
+    { name: "javascript", grepInvert: /@plain/, use },
     { name: "no-javascript", grepInvert: /@hydrated/, use: { ...use, javaScriptEnabled: false } },
   ],
 });

@@ -48,7 +48,7 @@ export const test = base.extend({
   complaints: async ({ provoked }, use) => {
     const complaints = [];
     await use(complaints);
-    const unexpected = complaints.filter((text) => !/\/pkg\/|style.css/.test(text) && !provoked.some((pattern) => text.match(pattern)));
+    const unexpected = complaints.filter((text) => !provoked.some((pattern) => text.match(pattern)));
     expect(unexpected, "complaints of the pages").toEqual([]);
   },
 

@@ -87,7 +87,7 @@ export class Agent {
     if (this.sessions.size > 0) await this.logOff(...this.sessions.values());
   }
 
-  /** May this user open a session here? The first server that answers says. */
+  /** May this user open a session here? The first server that answers says; a logon names the decision that allowed it. */
   async ask(user, type = "workstation") {
     const who = { user, type, display_name: null, client_name: null, client_address: null };
     let lastResort = false;
