@@ -8,9 +8,9 @@ use std::{future::Future, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
-pub use agent::Machine;
-pub use node::{Answer, Node};
-pub use pair::{ADMIN, Options, Pair};
+pub use agent::{Machine, new_decision};
+pub use node::Node;
+pub use pair::{Options, Pair, edit_settings, everybody};
 
 /// Waits until `look` finds something, at most so long; else panics with `what` and what `look` said last.
 pub async fn until<T, F: Future<Output = Result<T, String>>>(what: &str, at_most: Duration, mut look: impl FnMut() -> F) -> T {

@@ -85,11 +85,6 @@ impl Pair {
         self.folder.path()
     }
 
-    /// Both addresses, the Primary first.
-    pub fn addresses(&self) -> Vec<ServerAddress> {
-        vec![self.primary.address.clone(), self.backup.address.clone()]
-    }
-
     /// Waits until the Primary serves and the Backup stands by.
     pub async fn at_work(&self, at_most: Duration) {
         until("both are at work", at_most, || async {
