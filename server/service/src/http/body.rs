@@ -1,17 +1,24 @@
 //! Reads bodies, parameters and headers, and says exactly what is wrong with them.
 
+use std::time::Duration;
+
 use axum::{
+    body::BodyDataStream,
     extract::{FromRequest, FromRequestParts, Path, Request},
     http::{HeaderMap, header, request::Parts},
 };
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::problem::{self, Refusal};
 
 /// The largest body of the administrators' interface.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
+/// Of a body that is too large, so much is passed over before it is refused …
+const MAX_DRAINED_BYTES: usize = 4 * 1024 * 1024;
+/// … and for so long.
+const DRAIN_TIME: Duration = Duration::from_secs(2);
 /// What serde says first of a field that it does not know.
 const UNKNOWN: &str = "unknown field `";
 
@@ -136,15 +143,17 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// 413, or 400 when it broke off.
 pub async fn read_body(request: Request, limit: usize) -> Result<Bytes, Refusal> {
     let told = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let mut stream = request.into_body().into_data_stream();
     if told.is_some_and(|length: u64| length > limit as u64) {
+        drain(stream).await;
         return Err(problem::body_too_large(limit));
     }
-    let mut stream = request.into_body().into_data_stream();
     let mut body = BytesMut::new();
     while let Some(chunk) = stream.next().await {
         let chunk =
             chunk.map_err(|_| problem::bad_request("The body broke off before its end. Nothing was changed."))?;
         if body.len() + chunk.len() > limit {
+            drain(stream).await;
             return Err(problem::body_too_large(limit));
         }
         body.extend_from_slice(&chunk);
@@ -152,11 +161,29 @@ pub async fn read_body(request: Request, limit: usize) -> Result<Bytes, Refusal>
     Ok(body.freeze())
 }
 
+/// Passes over the rest of a body that is too large, as far as is bearable: a client that is still sending would not see
+/// the answer.
+async fn drain(mut stream: BodyDataStream) {
+    let mut left = MAX_DRAINED_BYTES;
+    let passed_over = async {
+        while let Some(Ok(chunk)) = stream.next().await {
+            left = left.saturating_sub(chunk.len());
+            if left == 0 {
+                return;
+            }
+        }
+    };
+    // Whoever sends more, or more slowly, loses the connection instead.
+    _ = tokio::time::timeout(DRAIN_TIME, passed_over).await;
+}
+
 /// Reads JSON.
 ///
 /// # Errors
 /// 400 for what is no JSON, 422 with the field for what is JSON and not what is expected.
 pub fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    // First whether it is JSON at all: a field that is wrong in half a document says nothing.
+    serde_json::from_slice::<IgnoredAny>(body).map_err(|error| problem::malformed_json(error.to_string()))?;
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
@@ -208,7 +235,7 @@ mod tests {
             assert_eq!(refused(body), (status, code.to_owned(), field.to_owned()), "{body}");
         };
         expect("{", 400, "malformed_json", "");
-        expect("{} x", 422, "invalid_field", "subject");
+        expect("{} x", 400, "malformed_json", "");
         expect(r#"{"subject":{"kind":"user","name":"a"}} x"#, 400, "malformed_json", "");
         expect(r#"{"subject":{"kind":"user","name":"a"},"x":1}"#, 422, "unknown_field", "x");
         expect(r#"{"subject":{"kind":"user","name":"a","x":1}}"#, 422, "unknown_field", "subject.x");

@@ -8,7 +8,10 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 use userlock_core::{agent_api, api, settings};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::{
+    ToSchema,
+    openapi::{RefOr, Schema},
+};
 
 use super::{
     api::{actions::ReasonRequest, status::Readyz},
@@ -69,9 +72,7 @@ impl Call {
 fn named<T: ToSchema>(schemas: &mut Schemas) -> Value {
     let mut found = vec![(T::name().into_owned(), T::schema())];
     T::schemas(&mut found);
-    for (name, schema) in found {
-        schemas.entry(name).or_insert_with(|| serde_json::to_value(schema).unwrap_or_default());
-    }
+    add(schemas, found);
     json!({ "$ref": format!("#/components/schemas/{}", T::name()) })
 }
 
@@ -102,8 +103,17 @@ fn wait(_: &mut Schemas) -> Value {
 }
 
 /// A type's fields as parameters.
-fn fields<T: PartialSchema>(_: &mut Schemas) -> Value {
+fn fields<T: ToSchema>(schemas: &mut Schemas) -> Value {
+    let mut referred = Vec::new();
+    T::schemas(&mut referred);
+    add(schemas, referred);
     serde_json::to_value(T::schema()).unwrap_or_default()
+}
+
+fn add(schemas: &mut Schemas, found: Vec<(String, RefOr<Schema>)>) {
+    for (name, schema) in found {
+        schemas.entry(name).or_insert_with(|| serde_json::to_value(schema).unwrap_or_default());
+    }
 }
 
 static CALLS: &[Call] = &[

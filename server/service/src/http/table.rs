@@ -5,7 +5,7 @@ use axum::{
     routing::{MethodRouter, delete, get, post, put},
 };
 
-use super::{agents, api, live, openapi, replication, sign_in, state::App};
+use super::{agents, api, live, openapi, pages, replication, sign_in, state::App};
 use crate::auth::Right;
 
 /// One route.
@@ -32,6 +32,7 @@ pub static TABLE: &[Route] = &[
     route(Method::GET, "/metrics", Right::Read, || get(api::status::metrics)),
     route(Method::GET, "/api/openapi.json", Right::Public, || get(openapi::serve)),
     route(Method::GET, "/live", Right::Read, || get(live::live)),
+    route(Method::GET, "/sign-in", Right::Public, || get(pages::page)),
     route(Method::POST, "/sign-in", Right::Public, || post(sign_in::sign_in)),
     route(Method::POST, "/sign-out", Right::Public, || post(sign_in::sign_out)),
     route(Method::GET, "/api/v1/server", Right::Read, || get(api::status::server)),

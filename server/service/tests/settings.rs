@@ -1,0 +1,187 @@
+//! Settings and protected accounts: read, written back, refused in order.
+
+mod common;
+
+use common::{Server, problem};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use userlock_core::settings::Role;
+
+const GENERAL: &str = "/api/v1/settings/general";
+const SYNCHRONIZATION: &str = "/api/v1/settings/synchronization";
+const RULES: &str = "/api/v1/protected-accounts";
+
+#[tokio::test]
+async fn what_was_read_can_be_written_back_and_changed() {
+    let server = Server::primary().await;
+    let body = server.get(GENERAL).await;
+    let etag = server.etag(GENERAL).await;
+    let same = server.admin(Method::PUT, GENERAL).header("if-match", &etag).json(&body).send().await.unwrap();
+    assert_eq!(same.status(), StatusCode::OK);
+    assert_eq!(server.etag(GENERAL).await, etag, "nothing has changed");
+
+    let mut changed = body.clone();
+    changed["zone_name"] = json!("north");
+    changed["reason"] = json!("moved");
+    let response = server.admin(Method::PUT, GENERAL).header("if-match", &etag).json(&changed).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let new_etag = response.headers()["etag"].to_str().unwrap().to_owned();
+    assert_ne!(new_etag, etag);
+    assert_eq!(server.get(GENERAL).await["zone_name"], "north");
+    let log = server.get("/api/v1/application-log?id=1002").await;
+    assert_eq!(log["total"], 1, "{log}");
+    let events = server.get("/api/v1/events").await;
+    assert_eq!(events["items"][0]["kind"], "settings_changed", "{events}");
+    assert_eq!(events["items"][0]["payload"]["reason"], "moved");
+
+    let stale = server.admin(Method::PUT, GENERAL).header("if-match", &etag).json(&body).send().await.unwrap();
+    assert_eq!(problem(stale).await.1, "stale");
+
+    let server = server.restart().await;
+    assert_eq!(server.get(GENERAL).await["zone_name"], "north", "it is on the disk");
+    assert_eq!(server.etag(GENERAL).await, new_etag);
+}
+
+#[tokio::test]
+async fn refusals_come_in_their_order() {
+    let primary = Server::primary().await;
+    let backup = Server::backup().await;
+    let put = async |server: &Server, role: Option<Role>, path: &str, etag: Option<&str>, body: &str| {
+        let mut request = server.plain(Method::PUT, path).header("content-type", "application/json").body(body.to_owned());
+        if let Some(role) = role {
+            request = request.bearer_auth(common::token(role));
+        }
+        if let Some(etag) = etag {
+            request = request.header("if-match", etag);
+        }
+        let (status, code, field) = problem(request.send().await.unwrap()).await;
+        (status, code, field.is_some())
+    };
+    let admin = Some(Role::Administrator);
+    let of = |status: u16, code: &str, field: bool| (status, code.to_owned(), field);
+    let bad = r#"{"nonsense":1}"#;
+    let before = backup.fingerprint_of_state().await;
+    // Each has all that is wrong from its step on.
+    assert_eq!(put(&backup, None, GENERAL, None, bad).await, of(401, "not_authenticated", false));
+    assert_eq!(put(&backup, Some(Role::Operator), GENERAL, None, bad).await, of(403, "forbidden", false));
+    assert_eq!(put(&backup, admin, GENERAL, None, bad).await, of(409, "read_only_on_backup", false));
+    assert_eq!(put(&primary, admin, GENERAL, None, bad).await, of(428, "precondition_required", false));
+    assert_eq!(put(&primary, admin, GENERAL, Some("\"x\""), bad).await, of(412, "stale", false));
+    let etag = primary.etag(GENERAL).await;
+    assert_eq!(put(&primary, admin, GENERAL, Some(&etag), bad).await, of(422, "unknown_field", true));
+
+    assert_eq!(put(&backup, admin, SYNCHRONIZATION, None, bad).await, of(428, "precondition_required", false));
+    assert_eq!(put(&backup, admin, SYNCHRONIZATION, Some("\"x\""), bad).await, of(412, "stale", false));
+    let etag = backup.etag(SYNCHRONIZATION).await;
+    assert_eq!(put(&backup, admin, SYNCHRONIZATION, Some(&etag), bad).await, of(422, "unknown_field", true));
+    assert_eq!(backup.fingerprint_of_state().await, before);
+}
+
+#[tokio::test]
+async fn a_backup_refuses_every_synchronized_setting() {
+    let server = Server::backup().await;
+    let before = server.fingerprint_of_state().await;
+    let rule = format!("{RULES}/{}", "0".repeat(32));
+    let calls = [
+        (Method::PUT, GENERAL, json!({})),
+        (Method::POST, RULES, json!({ "subject": { "kind": "everybody" }, "limits": { "total": 1 } })),
+        (Method::PUT, &rule, json!({})),
+        (Method::DELETE, &rule, json!({})),
+        (Method::POST, "/api/v1/tokens", json!({ "name": "x" })),
+        (Method::POST, "/api/v1/enrolment-key", json!({})),
+    ];
+    for (method, path, body) in calls {
+        let response = server.admin(method.clone(), path).header("if-match", "\"x\"").json(&body).send().await.unwrap();
+        let (status, code, _) = problem(response).await;
+        assert_eq!((status, code.as_str()), (409, "read_only_on_backup"), "{method} {path}");
+    }
+    assert_eq!(server.fingerprint_of_state().await, before);
+}
+
+#[tokio::test]
+async fn a_backups_own_section_is_its_own() {
+    let server = Server::backup().await;
+    let put = async |change: &dyn Fn(&mut Value)| {
+        let mut body = server.get(SYNCHRONIZATION).await;
+        change(&mut body);
+        let etag = server.etag(SYNCHRONIZATION).await;
+        server.admin(Method::PUT, SYNCHRONIZATION).header("if-match", etag).json(&body).send().await.unwrap()
+    };
+    let response = put(&|body| {
+        body["interval_seconds"] = json!(86_400);
+        body["continuous"] = json!(false);
+        body["reason"] = json!("test");
+    });
+    assert_eq!(response.await.status(), StatusCode::OK);
+    let now = server.get(SYNCHRONIZATION).await;
+    assert_eq!((&now["interval_seconds"], &now["continuous"]), (&json!(86_400), &json!(false)));
+    let view = server.get("/api/v1/synchronization").await;
+    assert_eq!((&view["interval_seconds"], &view["continuous"]), (&json!(86_400), &json!(false)));
+    for (name, value) in [
+        ("interval_seconds", json!(0)),
+        ("interval_seconds", json!(86_401)),
+        ("primary_url", json!("nonsense")),
+        ("service_account", json!("another")),
+        ("primary_fingerprint", json!("ab")),
+    ] {
+        let refused = problem(put(&|body| body[name] = value.clone()).await).await;
+        assert_eq!(refused, (422, "invalid_field".into(), Some(name.into())), "{value}");
+    }
+}
+
+#[tokio::test]
+async fn rules_are_made_changed_paged_and_deleted() {
+    let server = Server::primary().await;
+    let make = async |body: Value| server.admin(Method::POST, RULES).json(&body).send().await.unwrap();
+    for name in ["carol", "alice", "bob"] {
+        let response = make(json!({ "subject": { "kind": "user", "name": name }, "limits": { "total": 2 } })).await;
+        assert_eq!(response.status(), StatusCode::CREATED);
+        let place = response.headers()["location"].to_str().unwrap().to_owned();
+        let made: Value = response.json().await.unwrap();
+        assert_eq!(place, format!("{RULES}/{}", made["id"].as_str().unwrap()));
+    }
+    let again = make(json!({ "subject": { "kind": "user", "name": "ALICE" } })).await;
+    assert_eq!(problem(again).await, (422, "invalid_field".into(), Some("subject".into())));
+
+    let first = server.get(&format!("{RULES}?limit=2")).await;
+    let next = server.get(&format!("{RULES}?limit=2&cursor={}", first["next"].as_str().unwrap())).await;
+    let names = |page: &Value| -> Vec<String> {
+        page["items"].as_array().unwrap().iter().map(|rule| rule["subject"]["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!((names(&first), names(&next)), (vec!["alice".into(), "bob".into()], vec!["carol".into()]));
+    assert_eq!((&first["total"], &next["next"]), (&json!(3), &Value::Null));
+
+    let path = format!("{RULES}/{}", first["items"][0]["id"].as_str().unwrap());
+    let mut body = server.get(&path).await;
+    body["limits"]["total"] = json!(0);
+    let etag = server.etag(&path).await;
+    let changed = server.admin(Method::PUT, &path).header("if-match", &etag).json(&body).send().await.unwrap();
+    assert_eq!(changed.status(), StatusCode::OK, "what was read is written back");
+    assert_eq!(server.get(&path).await["limits"]["total"], 0);
+    let without = server.admin(Method::DELETE, &path).send().await.unwrap();
+    assert_eq!(problem(without).await.0, 428);
+    let stale = server.admin(Method::DELETE, &path).header("if-match", &etag).send().await.unwrap();
+    assert_eq!(problem(stale).await.0, 412);
+    let etag = server.etag(&path).await;
+    let gone = server.admin(Method::DELETE, &path).header("if-match", &etag).send().await.unwrap();
+    assert_eq!(gone.status(), StatusCode::NO_CONTENT);
+    assert_eq!(problem(server.admin(Method::GET, &path).send().await.unwrap()).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_token_that_was_made_works_and_is_told_once() {
+    let server = Server::primary().await;
+    let body = json!({ "name": "reader", "role": "read_only" });
+    let response = server.admin(Method::POST, "/api/v1/tokens").json(&body).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::CREATED);
+    let made: Value = response.json().await.unwrap();
+    let token = made["token"].as_str().unwrap();
+    let get = server.plain(Method::GET, "/api/v1/server").bearer_auth(token).send().await.unwrap();
+    assert_eq!(get.status(), StatusCode::OK);
+    let post = server.plain(Method::POST, "/api/v1/enrolment-key").bearer_auth(token).send().await.unwrap();
+    assert_eq!(post.status(), StatusCode::FORBIDDEN);
+    for file in ["state.sqlite", "state.sqlite-wal", "product.sqlite", "product.sqlite-wal"] {
+        let stored = std::fs::read(server.dir.path().join(file)).unwrap_or_default();
+        assert!(!stored.windows(token.len()).any(|part| part == token.as_bytes()), "{file} has the token");
+    }
+}
