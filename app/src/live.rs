@@ -46,6 +46,7 @@ pub struct Live {
     /// Times, in the browser's clock, and how the server's differs.
     clock: StoredValue<Clock>,
     source: browser::Held<Source>,
+    visited: StoredValue<bool>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -81,6 +82,7 @@ impl Live {
             now: RwSignal::new(0),
             clock: StoredValue::new(Clock::default()),
             source: StoredValue::new(None),
+            visited: StoredValue::new(false),
         }
     }
 
@@ -112,6 +114,19 @@ impl Live {
     #[must_use]
     pub fn may(self, right: Right) -> bool {
         self.caller.with(|caller| caller.as_ref().is_some_and(|c| c.may(right)))
+    }
+
+    /// The same as [`Self::may`] as it is now, for what is decided once.
+    #[must_use]
+    pub fn may_now(self, right: Right) -> bool {
+        self.caller.with_untracked(|caller| caller.as_ref().is_some_and(|c| c.may(right)))
+    }
+
+    /// Whether another page was shown before this one, without loading the document anew. Asked once by each page.
+    pub fn came_from_another_page(self) -> bool {
+        let before = self.visited.get_value();
+        self.visited.set_value(true);
+        before
     }
 
     /// Opens the stream and starts the clock. In the browser, once.

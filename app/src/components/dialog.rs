@@ -3,6 +3,21 @@
 use leptos::{html, prelude::*};
 
 use super::{Glyph, Icon};
+use crate::browser;
+
+/// Opens it and puts the focus where the work begins: in the field that is marked for it, else on the main button.
+fn begin(dialog: NodeRef<html::Dialog>, open: RwSignal<bool>) {
+    let Some(element) = dialog.get_untracked() else { return };
+    if !open.get_untracked() || element.open() {
+        return;
+    }
+    // It fails only for an element that is not in the page.
+    let _ = element.show_modal();
+    let first = |selector| browser::all(&element, selector).into_iter().next();
+    if let Some(target) = first("[autofocus]").or_else(|| first(".dialog-body .primary:not(:disabled)")).or_else(|| first("button")) {
+        browser::focus_element(&target);
+    }
+}
 
 /// A modal dialog, open while `open` is true.
 #[component]
@@ -19,8 +34,9 @@ pub fn Dialog(
     Effect::new(move |_| {
         let Some(element) = dialog.get() else { return };
         if open.get() && !element.open() {
-            // It fails only for an element that is gone or open already.
-            let _ = element.show_modal();
+            // By then a menu that was opened from has given the focus back to where it goes after the dialog, and
+            // what is in the dialog is rendered.
+            request_animation_frame(move || begin(dialog, open));
         } else if !open.get() && element.open() {
             element.close();
         }

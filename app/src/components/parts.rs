@@ -1,10 +1,11 @@
 //! Small parts: badges, times, the heading of a page.
 
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
 use userlock_core::api::{ReadOnly, SessionState, Tone};
 
 use super::{Glyph, Icon};
 use crate::{
+    browser,
     live::{Live, Stream},
     present::{query, time},
 };
@@ -93,10 +94,20 @@ pub fn PageHead(
     #[prop(optional)]
     children: Option<Children>,
 ) -> impl IntoView {
+    let heading = NodeRef::<html::H1>::new();
+    let live = Live::of_page();
+    // After a link was followed the focus would be lost with the page that it was on.
+    Effect::new(move |done: Option<bool>| {
+        let Some(heading) = heading.get() else { return false };
+        if done != Some(true) && live.came_from_another_page() {
+            browser::focus_element(&heading);
+        }
+        true
+    });
     view! {
         <leptos_meta::Title text=move || title.get()/>
         <header class="page-head">
-            <h1 tabindex="-1">{move || title.get()}</h1>
+            <h1 node_ref=heading tabindex="-1">{move || title.get()}</h1>
             <span class="count">{move || count.get()}</span>
             <div class="page-actions">
                 {children.map(|children| children())}

@@ -54,7 +54,6 @@ pub fn FramePage() -> impl IntoView {
         let now = path.get();
         if before.is_some_and(|before| before != now) {
             notices.clear();
-            crate::browser::focus("h1");
         }
         now
     });

@@ -67,7 +67,7 @@ fn Zone(section: Section<GeneralFields>) -> impl IntoView {
             <ZoneText fields=section.value/>
         }
         .into_any(),
-        None if !live.caller().is_some_and(|c| c.may(Right::Administer)) => view! {
+        None if !live.may_now(Right::Administer) => view! {
             <p class="muted">"Only administrators change these settings."</p>
             <ZoneText fields=section.value/>
         }

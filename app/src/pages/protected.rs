@@ -37,7 +37,7 @@ fn kind_text(kind: SubjectKind) -> &'static str {
 }
 
 fn may_change(live: Live) -> bool {
-    live.caller().is_some_and(|c| c.may(Right::Administer))
+    live.may_now(Right::Administer)
 }
 
 /// The list.

@@ -115,7 +115,7 @@ fn Settings(section: Section<SynchronizationSection>) -> impl IntoView {
     let busy = RwSignal::new(false);
     let problem = RwSignal::new(None::<Problem>);
     let value = section.value;
-    let locked = section.read_only.is_some() || !live.may(Right::Administer);
+    let locked = section.read_only.is_some() || !live.may_now(Right::Administer);
     let (count, unit) = time::interval(value.interval_seconds);
     let fingerprint = value.primary_fingerprint.clone();
     let submit = move |event: SubmitEvent| {

@@ -71,6 +71,8 @@ pub struct Answer {
     pub tone: Tone,
     /// The answer.
     pub answer: String,
+    /// What is behind it.
+    pub detail: String,
 }
 
 /// All of it.
@@ -111,7 +113,7 @@ pub fn picture(overview: &Overview, zone: &Zone, now: i64) -> Picture {
     let (to_primary, to_backup) = agent_lines(overview, &primary, backup.as_ref());
     let certificate = certificate(overview, zone, now);
     Picture {
-        answers: answers(server, &certificate),
+        answers: answers(overview, &certificate),
         agents: agents(overview),
         to_primary,
         to_backup,
@@ -362,30 +364,44 @@ fn short(digest: &str) -> String {
     format!("{head}…{tail}")
 }
 
-fn answers(server: &ServerView, certificate: &Note) -> [Answer; 3] {
-    let peer_state = server.peer.as_ref().map(|p| p.state);
-    let (tone, watched, by) = match (server.role, peer_state) {
-        (_, _) if server.phase == Phase::Superseded => (Tone::Attention, "Elsewhere", "the server that took over".to_owned()),
+fn answers(overview: &Overview, certificate: &Note) -> [Answer; 3] {
+    let server = &overview.server;
+    let peer = server.peer.as_ref();
+    let peer_name = peer.map(|p| p.name.clone()).unwrap_or_default();
+    let own = server.name.clone();
+    let (tone, watched, by, name) = match (server.role, peer.map(|p| p.state)) {
+        _ if server.phase == Phase::Superseded => (Tone::Attention, "Elsewhere", "The server that took over", peer_name),
         (ServerRole::Primary, _) if server.phase == Phase::Returning => {
-            (Tone::Attention, "Yes, decisions shortly", format!("the Primary, {}", server.name))
+            (Tone::Attention, "Yes, decisions shortly", "The Primary", own)
         }
-        (ServerRole::Primary, _) => (Tone::Ok, "Yes", format!("the Primary, {}", server.name)),
-        (ServerRole::Backup, _) if stands_in(server) => (Tone::Attention, "Yes, without its Primary", format!("this Backup, {}", server.name)),
-        (ServerRole::Backup, Some(PeerState::Up)) => {
-            let name = server.peer.as_ref().map(|p| p.name.as_str()).unwrap_or_default();
-            (Tone::Ok, "Yes", format!("the Primary, {name}"))
-        }
-        (ServerRole::Backup, _) => (Tone::Neutral, "Not known yet", "the Primary has not been heard of".to_owned()),
+        (ServerRole::Primary, _) => (Tone::Ok, "Yes", "The Primary", own),
+        (ServerRole::Backup, _) if stands_in(server) => (Tone::Attention, "Yes, without its Primary", "This Backup", own),
+        (ServerRole::Backup, Some(PeerState::Up)) => (Tone::Ok, "Yes", "The Primary", peer_name),
+        (ServerRole::Backup, _) => (Tone::Neutral, "Not known yet", "Not known yet", "the Primary has not been heard of".to_owned()),
     };
-    let spare = match (server.role, peer_state) {
-        (ServerRole::Primary, None) => Tone::Attention,
-        (_, Some(PeerState::Down)) => Tone::Attention,
-        _ => tone,
+    // One server alone does its work, but there is none to follow it.
+    let (spare, name) = match (server.role, peer.map(|p| p.state)) {
+        (ServerRole::Primary, None) => (Tone::Attention, format!("{name}, with no Backup")),
+        (ServerRole::Primary, Some(PeerState::Down)) => (Tone::Attention, format!("{name}, with its Backup down")),
+        (_, Some(PeerState::Down)) => (Tone::Attention, name),
+        _ => (tone, name),
     };
+    let agents = agents(overview);
+    let touch = agents.lines.first().cloned().unwrap_or_default();
     [
-        Answer { question: "Is the zone watched?", tone, answer: watched.into() },
-        Answer { question: "By which server?", tone: spare, answer: by },
-        Answer { question: "Are the two lists equal?", tone: certificate.tone, answer: lists(&certificate.title) },
+        Answer {
+            question: "Is the zone watched?",
+            tone,
+            answer: watched.into(),
+            detail: format!("{}, {touch}", agents.title),
+        },
+        Answer { question: "By which server?", tone: spare, answer: by.into(), detail: name },
+        Answer {
+            question: "Are the two lists equal?",
+            tone: certificate.tone,
+            answer: lists(&certificate.title),
+            detail: certificate.lines.last().cloned().unwrap_or_default(),
+        },
     ]
 }
 

@@ -94,7 +94,7 @@ pub fn run_result(run: &RunView) -> String {
         },
         RunState::Cancelled => "Cancelled; what was done by then stays.".into(),
         RunState::Failed => match &run.error {
-            Some(error) => format!("{} {} {}", grouped(error.log_id.into()), error.message, error.advice),
+            Some(error) => format!("{} {} {}", error.log_id, error.message, error.advice),
             None => run.stage.clone(),
         },
         RunState::Succeeded => run_done(run),

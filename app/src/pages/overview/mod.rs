@@ -14,10 +14,12 @@ pub fn OverviewPage() -> impl IntoView {
         <PageHead title="Overview"/>
         <div class="overview">
             <pair::Pair/>
-            <aside class="overview-side"><QuickAccess/></aside>
+            <div class="overview-side">
+                <QuickAccess/>
+                <figures::Readiness/>
+            </div>
             <figures::Tiles/>
             <figures::Activity/>
-            <figures::Readiness/>
         </div>
     }
     .into_any()

@@ -73,6 +73,7 @@ fn Answers(
                 <div class=tone_class(answer.tone)>
                     <dt>{answer.question}</dt>
                     <dd><Icon glyph=Glyph::of(answer.tone)/><span>{answer.answer}</span></dd>
+                    <dd class="line">{answer.detail}</dd>
                 </div>
             }).collect_view()}
         </dl>

@@ -34,6 +34,8 @@ pub struct SessionList {
     pub total: RwSignal<Option<u64>>,
     /// Where the next page begins.
     pub next: RwSignal<Option<String>>,
+    /// How many there are on this page, without those that have just gone.
+    pub count: RwSignal<u64>,
     /// Which are selected.
     pub selected: RwSignal<BTreeSet<String>>,
     /// Why the rows could not be brought up to date.
@@ -50,6 +52,7 @@ impl SessionList {
             rows: RwSignal::new(Vec::new()),
             total: RwSignal::new(None),
             next: RwSignal::new(None),
+            count: RwSignal::new(0),
             selected: RwSignal::new(BTreeSet::new()),
             problem: RwSignal::new(None),
             loading: RwSignal::new(false),
@@ -61,6 +64,7 @@ impl SessionList {
     pub fn begin(self, page: Page<SessionView>) {
         self.total.set(page.total);
         self.next.set(page.next);
+        self.count.set(page.items.len() as u64);
         let rows = page.items.into_iter().map(|session| Row {
             key: session.key.to_string(),
             session: ArcRwSignal::new(session),
@@ -71,6 +75,8 @@ impl SessionList {
 
     /// Asks for the page again. With `replaced` it is another page or order, and nothing is marked.
     pub fn refresh(self, wanted: Wanted, replaced: bool) {
+        // Another page that is still on its way stays another page, whoever asks again.
+        let replaced = replaced || self.loading.get_untracked();
         let turn = self.turn.get_value() + 1;
         self.turn.set_value(turn);
         if replaced {
@@ -97,6 +103,7 @@ impl SessionList {
     fn take(self, page: Page<SessionView>, replaced: bool) {
         self.total.set(page.total);
         self.next.set(page.next);
+        self.count.set(page.items.len() as u64);
         let old = self.rows.get_untracked();
         let old_keys: Vec<_> =
             old.iter().filter(|row| row.mark.get_untracked() != Mark::Gone).map(|row| row.key.clone()).collect();

@@ -43,7 +43,12 @@ pub fn SessionsPage() -> impl IntoView {
     let slash = window_event_listener_if_browser();
     on_cleanup(move || drop(slash));
 
-    let count = Memo::new(move |_| list.total.get().map(|n| format!("{} {}", grouped(n), wanted.with(|w| w.state_word()))).unwrap_or_default());
+    let count = Memo::new(move |_| {
+        // Until the list has told its own count, that of the whole zone stands for the whole list.
+        let all = (!wanted.with(Wanted::filtered)).then(|| live.read(|o| o.figures.open_sessions));
+        let total = list.total.get().or(all);
+        total.map(|n| format!("{} {}", grouped(n), wanted.with(Wanted::state_word))).unwrap_or_default()
+    });
     view! {
         <PageHead title="User sessions" count=count/>
         <WithQuickAccess>

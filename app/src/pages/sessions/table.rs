@@ -205,13 +205,12 @@ fn Empty(wanted: Memo<Wanted>) -> impl IntoView {
 #[component]
 fn Pages(list: SessionList, wanted: Memo<Wanted>) -> impl IntoView {
     let range = Memo::new(move |_| {
-        let rows = list.rows.with(Vec::len) as u64;
+        let rows = list.count.get();
         let from = wanted.with(|w| w.from);
         let of = list.total.get().map(|total| format!(" of {}", grouped(total))).unwrap_or_default();
         if rows == 0 { String::new() } else { format!("{}–{}{of}", grouped(from), grouped(from + rows - 1)) }
     });
-    let rows = Memo::new(move |_| list.rows.with(Vec::len) as u64);
-    let next = Memo::new(move |_| list.next.get().map(|cursor| wanted.with(|w| w.next(&cursor, rows.get()))));
+    let next = Memo::new(move |_| list.next.get().map(|cursor| wanted.with(|w| w.next(&cursor, list.count.get()))));
     let later = Memo::new(move |_| wanted.with(|w| !w.cursor.is_empty()));
     view! {
         <nav class="pages" aria-label="Pages of the list">

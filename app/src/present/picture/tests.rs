@@ -102,7 +102,8 @@ fn primary_up_and_backup_up_from_either_side() {
     ));
     assert!(at_primary.primary.here);
     assert_eq!(at_primary.backup.and_then(|b| b.dashboard).as_deref(), Some("https://srv-x.example:8443/"));
-    assert_eq!(at_primary.answers[1].answer, "the Primary, srv-h.example");
+    assert_eq!(at_primary.answers[1].answer, "The Primary");
+    assert_eq!(at_primary.answers[1].detail, "srv-h.example");
 }
 
 #[test]
@@ -123,6 +124,7 @@ fn primary_down_and_backup_up() {
     assert_eq!(drawn.certificate.title, "Lists may differ");
     assert_eq!(drawn.certificate.lines, ["31 events ahead of srv-x", "equal at 08:41:06"]);
     assert_eq!(drawn.answers[0].answer, "Yes, without its Primary");
+    assert_eq!((drawn.answers[1].answer.as_str(), drawn.answers[1].detail.as_str()), ("This Backup", "srv-h.example"));
     o.server.phase = Phase::Takeover;
     assert_eq!(draw(&o).backup.map(|b| b.state), Some("has taken over".into()));
 }
