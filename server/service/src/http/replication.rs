@@ -187,8 +187,9 @@ async fn hello(
     {
         let mut peer = zone.peer();
         let equal = theirs.held_digest == held;
-        let lag = if theirs.cursor.log_id == log_id { position.saturating_sub(theirs.cursor.position) } else { position };
-        peer.lags(if equal { 0 } else { lag.max(1) }, now);
+        let same_log = theirs.cursor.log_id == log_id;
+        let reached = if equal { position } else if same_log { theirs.cursor.position } else { 0 };
+        peer.lags(position, reached, now);
         peer.skew_ms = Some(theirs.clock.saturating_sub(wall));
         peer.compared_at = Some(wall);
         if equal && theirs.state_digest == sessions && theirs.fold_version == FOLD_VERSION {

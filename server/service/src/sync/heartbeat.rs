@@ -139,7 +139,6 @@ async fn heard(sync: &Synchronizer, hello: Hello, sent: u64, alarms: &mut u32) {
     let skew = hello.clock.saturating_add(half).saturating_sub(wall);
     let (cursor, own) = zone.read(|s| (s.cursor, (s.held().digest(), s.state.digest())));
     let same_log = cursor.log_id == hello.log_id;
-    let lag = if same_log { hello.position.saturating_sub(cursor.position) } else { hello.position };
     let held_equal = hello.held_digest == own.0;
     let state_equal = hello.state_digest == own.1;
     {
@@ -154,7 +153,8 @@ async fn heard(sync: &Synchronizer, hello: Hello, sent: u64, alarms: &mut u32) {
         if held_equal && state_equal {
             peer.equal_at = Some(wall);
         }
-        peer.lags(if held_equal { 0 } else { lag.max(1) }, now);
+        let reached = if held_equal { hello.position } else if same_log { cursor.position } else { 0 };
+        peer.lags(hello.position, reached, now);
         peer.heard(hello.clone(), now, wall);
     }
     let back = format!("The Primary {} answers.", hello.name);

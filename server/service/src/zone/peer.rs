@@ -1,5 +1,7 @@
 //! The other server: what is remembered of it, and what is known of it at this moment.
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
 use userlock_core::{
     agent_api::ServerAddress,
@@ -34,6 +36,9 @@ impl std::fmt::Debug for StoredPeer {
     }
 }
 
+/// The most positions that are remembered to tell for how long the Backup has lagged.
+const MAX_MARKS: usize = 100;
+
 /// What is known of the other server at this moment.
 #[derive(Debug, Clone)]
 pub struct PeerStatus {
@@ -45,8 +50,8 @@ pub struct PeerStatus {
     pub last_error: Option<String>,
     down_since: Option<i64>,
     up_since: Option<i64>,
-    /// Since when (forward clock) the Backup has lacked records of the Primary.
-    behind_since: Option<u64>,
+    /// Positions of the Primary's log that the Backup has not reached, and when (forward clock) they were told.
+    marks: VecDeque<(u64, u64)>,
     /// The other's clock less this one's, in ms, as last measured.
     pub skew_ms: Option<i64>,
     /// When the lists were last compared and when they were last equal, in ms since 1970 UTC.
@@ -66,7 +71,7 @@ impl PeerStatus {
             last_error: None,
             down_since: None,
             up_since: None,
-            behind_since: None,
+            marks: VecDeque::new(),
             skew_ms: None,
             compared_at: None,
             equal_at: None,
@@ -89,19 +94,22 @@ impl PeerStatus {
         self.last_error = Some(error);
     }
 
-    /// Notes how many records the Backup lacks of the Primary's log.
-    pub fn lags(&mut self, records: u64, now: u64) {
-        if records == 0 {
-            self.behind_since = None;
-        } else {
-            self.behind_since.get_or_insert(now);
+    /// Notes where the Primary's log is, and how far the Backup is in it.
+    pub fn lags(&mut self, position: u64, cursor: u64, now: u64) {
+        while self.marks.front().is_some_and(|(mark, _)| *mark <= cursor) {
+            self.marks.pop_front();
+        }
+        let new = position > cursor && self.marks.back().is_none_or(|(mark, _)| *mark < position);
+        // The oldest mark says for how long; of a long lag the newest are not needed.
+        if new && self.marks.len() < MAX_MARKS {
+            self.marks.push_back((position, now));
         }
     }
 
     /// For how many seconds the Backup has lacked records.
     #[must_use]
     pub fn lag_seconds(&self, now: u64) -> f64 {
-        self.behind_since.map_or(0.0, |since| now.saturating_sub(since) as f64 / 1000.0)
+        self.marks.front().map_or(0.0, |(_, since)| now.saturating_sub(*since) as f64 / 1000.0)
     }
 
     /// Its last hello.
