@@ -92,9 +92,10 @@ fn Framed() -> impl IntoView {
         unfolded.set(false);
     });
     view! {
-        <a class="skip" href="#main">"Skip to the contents"</a>
+        // Left to the browser, which moves the focus too.
+        <a class="skip" href="#main" rel="external">"Skip to the contents"</a>
         <div class="app">
-            <div class="side">
+            <header class="side">
                 <ServerName/>
                 <input
                     r#type="checkbox"
@@ -109,7 +110,7 @@ fn Framed() -> impl IntoView {
                     <Navigation/>
                     <SignedIn/>
                 </div>
-            </div>
+            </header>
             <main id="main" class="main" tabindex="-1">
                 <Banners/>
                 <NoticesView/>

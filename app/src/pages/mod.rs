@@ -89,9 +89,7 @@ fn FormProblem(
     problem: RwSignal<Option<Problem>>,
 ) -> impl IntoView {
     view! {
-        <div role="alert">
-            {move || problem.get().map(|problem| view! { <ProblemView problem/> })}
-        </div>
+        <div>{move || problem.get().map(|problem| view! { <ProblemView problem/> })}</div>
     }
     .into_any()
 }

@@ -308,7 +308,7 @@ fn History(first: SynchronizationView) -> impl IntoView {
     view! {
         <section class="panel" aria-labelledby="history">
             <h2 id="history">"Last runs"</h2>
-            <div class="table-wrap" tabindex="0" role="region" aria-label="Last runs">
+            <div class="table-wrap" tabindex="0" role="region" aria-label="Table of the last runs">
                 <table class="runs">
                     <caption class="visually-hidden">"The last runs, the newest first"</caption>
                     <thead>

@@ -148,6 +148,7 @@ async fn assemble(
     let secure = !config.plain_http;
     let passwords = Passwords::new()?;
     let attempts = Arc::new(Attempts::default());
+    let figures = Figures::default();
     let pair = PairState {
         zone: zone.clone(),
         journal: journal.clone(),
@@ -155,14 +156,15 @@ async fn assemble(
         attempts: Arc::clone(&attempts),
         sync: sync.cloned(),
         stop: stop.clone(),
+        figures: figures.clone(),
     };
     let app = App::new(Parts {
         zone: zone.clone(),
         sync: sync.cloned(),
         journal: journal.clone(),
         product: product.clone(),
-        figures: Figures::default(),
-        sign_ins: SignIns::load(product.clone(), secure).await?,
+        figures,
+        sign_ins: SignIns::load(product.clone(), secure, config.listen.port()).await?,
         passwords,
         attempts,
         local_token: LocalToken::create(&config.dir)?,

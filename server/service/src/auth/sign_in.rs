@@ -40,6 +40,7 @@ pub enum SignInError {
 pub struct SignIns {
     store: ProductStore,
     secure: bool,
+    cookie: String,
     known: Mutex<HashMap<SignInId, Known>>,
 }
 
@@ -49,21 +50,23 @@ struct Known {
     written_at: i64,
 }
 
-/// The cookie's name. With TLS, browsers keep one of this prefix to this very host.
+/// The cookie's name. With TLS, browsers keep one of this prefix to this very host; they do not tell its ports apart, so
+/// the port is in the name: a Primary and a Backup on one host do not sign each other's users out.
 #[must_use]
-pub fn cookie_name(secure: bool) -> &'static str {
-    if secure { "__Host-userlock" } else { "userlock" }
+pub fn cookie_name(secure: bool, port: u16) -> String {
+    let prefix = if secure { "__Host-" } else { "" };
+    format!("{prefix}userlock-{port}")
 }
 
 impl SignIns {
-    /// Takes up the sign-ins from before the start.
+    /// Takes up the sign-ins from before the start. `port` is that on which the server listens.
     ///
     /// # Errors
     /// [`ProductStoreError`].
-    pub async fn load(store: ProductStore, secure: bool) -> Result<Self, ProductStoreError> {
+    pub async fn load(store: ProductStore, secure: bool, port: u16) -> Result<Self, ProductStoreError> {
         let rows = store.sign_ins().await?;
         let known = rows.into_iter().map(|row| (row.hash, Known { written_at: row.last_seen, row })).collect();
-        Ok(Self { store, secure, known: Mutex::new(known) })
+        Ok(Self { store, secure, cookie: cookie_name(secure, port), known: Mutex::new(known) })
     }
 
     /// Signs somebody in; the answer is the `Set-Cookie` header.
@@ -114,7 +117,7 @@ impl SignIns {
     /// Who the cookie of a request is of, by the settings as they are now. `touch`: the request is a sign of activity.
     #[must_use]
     pub fn find(&self, headers: &HeaderMap, security: &Security, now: i64, touch: bool) -> Option<Principal> {
-        let id = hash(cookie_in(headers, cookie_name(self.secure))?);
+        let id = hash(cookie_in(headers, &self.cookie)?);
         self.check(&id, security, now, touch)
     }
 
@@ -151,7 +154,7 @@ impl SignIns {
     }
 
     fn cookie(&self, value: &str, age: &str) -> HeaderValue {
-        let name = cookie_name(self.secure);
+        let name = &self.cookie;
         let secure = if self.secure { "; Secure" } else { "" };
         // Lax, not Strict: a link to the dashboard in a mail must find its reader signed in. What changes something
         // is checked by its origin besides.
@@ -219,13 +222,13 @@ mod tests {
     async fn a_sign_in_lasts_until_idle_disabled_or_another_password() {
         let dir = tempfile::tempdir().unwrap();
         let store = ProductStore::open(dir.path()).await.unwrap();
-        let sign_ins = SignIns::load(store.clone(), true).await.unwrap();
+        let sign_ins = SignIns::load(store.clone(), true, 8443).await.unwrap();
         let security = security();
         let begin = || sign_ins.begin(&security.accounts[0], "192.0.2.1", 1_000);
         let minutes = |n: i64| 1_000 + n * 60_000;
 
         let cookie = begin().await.unwrap();
-        assert!(cookie.to_str().unwrap().starts_with("__Host-userlock="), "{cookie:?}");
+        assert!(cookie.to_str().unwrap().starts_with("__Host-userlock-8443="), "{cookie:?}");
         assert!(
             cookie.to_str().unwrap().contains("HttpOnly; SameSite=Lax")
                 && cookie.to_str().unwrap().ends_with("; Secure")
@@ -234,7 +237,7 @@ mod tests {
         assert_eq!(sign_ins.find(&headers, &security, minutes(9), true).unwrap().name, "admin");
         assert!(sign_ins.find(&headers, &security, minutes(18), false).is_some(), "it was used at minute 9");
 
-        let again = SignIns::load(store.clone(), true).await.unwrap();
+        let again = SignIns::load(store.clone(), true, 8443).await.unwrap();
         assert!(again.find(&headers, &security, minutes(9), false).is_some(), "it outlives a start");
         assert!(sign_ins.find(&headers, &security, minutes(19), false).is_none(), "idle");
 

@@ -211,7 +211,7 @@ pub fn document() -> Value {
             "schemas": schemas,
             "securitySchemes": {
                 "token": { "type": "http", "scheme": "bearer", "description": "An API token (`userlock token`), or an agent's." },
-                "cookie": { "type": "apiKey", "in": "cookie", "name": crate::auth::cookie_name(true), "description": "Of the dashboard." },
+                "cookie": { "type": "apiKey", "in": "cookie", "name": crate::auth::cookie_name(true, 8443), "description": "Of the dashboard; its name ends with the port on which the server listens." },
             },
         },
     })
@@ -221,22 +221,23 @@ fn operation(call: &Call, problem: &Value, schemas: &mut Schemas) -> Value {
     let right = table::all().find(|(method, path, _)| method.as_str().eq_ignore_ascii_case(call.method) && *path == call.path);
     let right = right.map_or(Right::Public, |(_, _, right)| right);
     let content = |schema: Value| json!({ "application/json": { "schema": schema } });
-    let mut success = json!({ "description": call.summary });
+    let mut success = Map::from_iter([("description".to_owned(), call.summary.into())]);
     if let Some(schema) = call.response {
-        success["content"] = content(schema(schemas));
+        success.insert("content".to_owned(), content(schema(schemas)));
     }
     let error = json!({ "description": "A problem", "content": { "application/problem+json": { "schema": problem } } });
-    let mut operation = json!({
-        "summary": call.summary,
-        "description": needs(right),
-        "parameters": parameters(call, schemas),
-        "responses": { call.status: success, "default": error },
-        "security": security(right),
-    });
+    let mut operation = Map::from_iter([
+        ("summary".to_owned(), call.summary.into()),
+        ("description".to_owned(), needs(right).into()),
+        ("parameters".to_owned(), parameters(call, schemas).into()),
+        ("responses".to_owned(), json!({ call.status: success, "default": error })),
+        ("security".to_owned(), security(right)),
+    ]);
     if let Some(schema) = call.request {
-        operation["requestBody"] = json!({ "required": true, "content": content(schema(schemas)) });
+        let body = json!({ "required": true, "content": content(schema(schemas)) });
+        operation.insert("requestBody".to_owned(), body);
     }
-    operation
+    operation.into()
 }
 
 fn needs(right: Right) -> &'static str {
