@@ -17,8 +17,10 @@ pub enum Stroke {
     /// Some may be.
     #[default]
     Thin,
-    /// There is no way.
+    /// There is a server, and no way to it.
     Broken,
+    /// There is no server.
+    Absent,
 }
 
 /// A line between the agents and a server.
@@ -92,8 +94,8 @@ pub struct Picture {
     pub backup: Option<ServerBox>,
     /// Between the two.
     pub link: Note,
-    /// Whether the line between the two is whole.
-    pub linked: bool,
+    /// How the line between the two is drawn.
+    pub link_stroke: Stroke,
     /// The certificate.
     pub certificate: Note,
 }
@@ -118,7 +120,12 @@ pub fn picture(overview: &Overview, zone: &Zone, now: i64) -> Picture {
         to_primary,
         to_backup,
         link: link(overview, zone, now),
-        linked: peer.is_some_and(|p| p.state == PeerState::Up) && server.phase != Phase::Paused,
+        link_stroke: match peer.map(|p| p.state) {
+            Some(PeerState::Up) if server.phase != Phase::Paused => Stroke::Thick,
+            Some(PeerState::Up | PeerState::Unknown) => Stroke::Thin,
+            Some(PeerState::Down) => Stroke::Broken,
+            None => Stroke::Absent,
+        },
         primary,
         backup,
         certificate,
@@ -244,7 +251,8 @@ fn agent_lines(overview: &Overview, primary: &ServerBox, backup: Option<&ServerB
     let line = |count: u64, other: u64, tone: Option<Tone>| AgentLine {
         agents: count,
         stroke: match tone {
-            None | Some(Tone::Down) => Stroke::Broken,
+            None => Stroke::Absent,
+            Some(Tone::Down) => Stroke::Broken,
             Some(_) if count > 0 && count >= other => Stroke::Thick,
             Some(_) => Stroke::Thin,
         },

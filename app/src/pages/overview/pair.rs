@@ -27,7 +27,7 @@ pub fn Pair() -> impl IntoView {
     let link = part(|p| (p.link.tone, p.link.title.clone(), p.link.lines.clone()));
     let certificate = part(|p| (p.certificate.tone, p.certificate.title.clone(), p.certificate.lines.clone()));
     let lines = Memo::new(move |_| drawn.with(|d| d.as_ref().map(|p| (p.to_primary, p.to_backup)).unwrap_or_default()));
-    let linked = Memo::new(move |_| drawn.with(|d| d.as_ref().is_some_and(|p| p.linked)));
+    let link_stroke = Memo::new(move |_| drawn.with(|d| d.as_ref().map(|p| p.link_stroke).unwrap_or_default()));
     let primary = Memo::new(move |_| drawn.with(|d| d.as_ref().map(|p| p.primary.clone())));
     let backup = Memo::new(move |_| drawn.with(|d| d.as_ref().and_then(|p| p.backup.clone())));
     view! {
@@ -42,7 +42,10 @@ pub fn Pair() -> impl IntoView {
                 <div class="primary-place"><Server server=primary role=ServerRole::Primary/></div>
                 <div class=move || format!("link {}", tone_class(link.get().0))>
                     <svg class="link-line" viewBox="0 0 8 100" preserveAspectRatio="none" aria-hidden="true">
-                        <path class=move || if linked.get() { "way thin-way" } else { "way broken-way" } d="M4 0V100"/>
+                        <path class=move || match link_stroke.get() {
+                            Stroke::Thick => "way link-way",
+                            other => way(other),
+                        } d="M4 0V100"/>
                     </svg>
                     <div>
                         <span class="link-title">{move || link.get().1}</span>
@@ -90,11 +93,12 @@ fn Lines(
     view! { {move || lines.get().into_iter().map(|line| view! { <span class="line">{line}</span> }).collect_view()} }
 }
 
-fn way(line: AgentLine) -> &'static str {
-    match line.stroke {
+fn way(stroke: Stroke) -> &'static str {
+    match stroke {
         Stroke::Thick => "way thick-way",
         Stroke::Thin => "way faint-way",
         Stroke::Broken => "way broken-way",
+        Stroke::Absent => "way absent-way",
     }
 }
 
@@ -106,18 +110,18 @@ fn Ways(
 ) -> impl IntoView {
     let count = |line: AgentLine, to: &str| {
         let said = format!("{} use the {to}", if line.agents == 1 { "agent" } else { "agents" });
-        (line.stroke != Stroke::Broken || line.agents > 0).then(|| view! { {grouped(line.agents)}<span class="visually-hidden">{format!(" {said}")}</span> })
+        (matches!(line.stroke, Stroke::Thick | Stroke::Thin) || line.agents > 0).then(|| view! { {grouped(line.agents)}<span class="visually-hidden">{format!(" {said}")}</span> })
     };
     // The line that is thick is drawn last, on top.
     view! {
         <div class="ways">
             <svg class="across" viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
-                <path class=move || way(lines.get().0) d="M0 48C50 48 45 18.500 100 18.500"/>
-                <path class=move || way(lines.get().1) d="M0 52C50 52 45 81.500 100 81.500"/>
+                <path class=move || way(lines.get().0.stroke) d="M0 48C50 48 45 18.500 100 18.500"/>
+                <path class=move || way(lines.get().1.stroke) d="M0 52C50 52 45 81.500 100 81.500"/>
             </svg>
             <svg class="down" viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
-                <path class=move || way(lines.get().0) d="M66 0V14Q66 18 100 18"/>
-                <path class=move || way(lines.get().1) d="M24 0V78Q24 82 100 82"/>
+                <path class=move || way(lines.get().0.stroke) d="M66 0V14Q66 18 100 18"/>
+                <path class=move || way(lines.get().1.stroke) d="M24 0V78Q24 82 100 82"/>
             </svg>
             <span class="way-count to-primary">{move || count(lines.get().0, "Primary")}</span>
             <span class="way-count to-backup">{move || count(lines.get().1, "Backup")}</span>

@@ -110,7 +110,7 @@ pub fn RowView(
                     <span class="badge warn" title=silent_text>"unconfirmed"<span class="visually-hidden">", "{silent_text}</span></span>
                 </Show>
             </td>
-            <td class="column-machine">{move || machine.get()}</td>
+            <td class="column-machine" data-type=move || session_type.get()>{move || machine.get()}</td>
             <td class="column-client_name">{move || client.get()}</td>
             <td class="column-client_address">{move || address.get()}</td>
             <td class="column-since"><When at=Signal::derive(move || times.get().0)/></td>

@@ -91,7 +91,7 @@ fn primary_up_and_backup_up_from_either_side() {
     assert_eq!(at_backup.primary.age.as_deref(), Some("as it told 1 s ago"));
     assert!(at_backup.primary.lines.iter().any(|l| l.contains("clock 1.5 s behind")));
     assert_eq!((at_backup.to_primary.stroke, at_backup.to_backup.stroke), (Stroke::Thick, Stroke::Thin));
-    assert!(at_backup.linked);
+    assert_eq!(at_backup.link_stroke, Stroke::Thick);
     assert_eq!(at_backup.certificate.lines, ["digest 7c7c…7c7c on both", "compared 1 s ago"]);
     assert_eq!(at_backup.answers.clone().map(|a| a.tone), [Tone::Ok; 3]);
 
@@ -120,7 +120,7 @@ fn primary_down_and_backup_up() {
     assert_eq!(drawn.primary.lines[0], "silent for 2 min (since 08:41:07)");
     assert_eq!(drawn.backup.map(|b| (b.tone, b.state)), Some((Tone::Attention, "stands in".into())));
     assert_eq!((drawn.to_primary.stroke, drawn.to_backup.stroke), (Stroke::Broken, Stroke::Thick));
-    assert!(!drawn.linked);
+    assert_eq!(drawn.link_stroke, Stroke::Broken);
     assert_eq!(drawn.certificate.title, "Lists may differ");
     assert_eq!(drawn.certificate.lines, ["31 events ahead of srv-x", "equal at 08:41:06"]);
     assert_eq!(drawn.answers[0].answer, "Yes, without its Primary");
@@ -146,7 +146,7 @@ fn primary_up_and_backup_down() {
 fn no_backup_yet() {
     let drawn = draw(&overview(ServerRole::Primary, Phase::Serving, None));
     assert_eq!(drawn.backup, None);
-    assert_eq!(drawn.to_backup.stroke, Stroke::Broken);
+    assert_eq!((drawn.to_backup.stroke, drawn.link_stroke), (Stroke::Absent, Stroke::Absent));
     assert_eq!(drawn.certificate.title, "One list only");
     assert_eq!(drawn.answers[1].tone, Tone::Attention);
 }
