@@ -16,7 +16,7 @@ pub struct Adoption {
     state: State,
     held: Held,
     theirs: Held,
-    at: Cursor,
+    at: Option<Cursor>,
 }
 
 impl Adoption {
@@ -26,9 +26,9 @@ impl Adoption {
         all_rows(&self.state, &self.held)
     }
 
-    /// Where it leaves this server in the other's log.
+    /// Where it leaves this server in the other's log, if elsewhere than before.
     #[must_use]
-    pub fn cursor(&self) -> Cursor {
+    pub fn cursor(&self) -> Option<Cursor> {
         self.at
     }
 }
@@ -50,9 +50,13 @@ impl Server {
     /// Works out the list that a snapshot makes, with `beyond` (the records of [`Self::beyond`]) folded on top. Nothing
     /// changes yet, and nothing may change until [`Self::install`].
     ///
+    /// The records themselves are still fetched, so that they are audited here too and outlive the other server's disk;
+    /// folded a second time they change nothing. Only with `in_place_of_records`, when the other server's log does not
+    /// have them any more, they count as held by what they made.
+    ///
     /// # Errors
     /// [`Fork`] when both hold records of one origin with different chains.
-    pub fn prepare_adoption(&self, snapshot: Snapshot, beyond: &[Run], now: i64) -> Result<Adoption, Fork> {
+    pub fn prepare_adoption(&self, snapshot: Snapshot, beyond: &[Run], in_place_of_records: bool, now: i64) -> Result<Adoption, Fork> {
         check_forks(&self.held, &snapshot.held)?;
         let mut state = State::default();
         state.set_realms(self.state.realms(), now);
@@ -69,12 +73,14 @@ impl Server {
         }
         state.decisions.restart_lists(&realms);
         let mut held = self.held.clone();
-        held.unite(&snapshot.held);
+        if in_place_of_records {
+            held.unite(&snapshot.held);
+        }
         for entry in beyond.iter().flat_map(|run| &run.entries) {
             state.fold(entry, &Event::read(&entry.record).unwrap_or(Event::Other), now);
         }
         _ = (state.take_dirty(), state.agents.take_dirty(), held.take_dirty());
-        Ok(Adoption { state, held, theirs: snapshot.held, at: snapshot.at })
+        Ok(Adoption { state, held, theirs: snapshot.held, at: in_place_of_records.then_some(snapshot.at) })
     }
 
     /// Puts a list in place that has been written to the disk.
@@ -84,6 +90,6 @@ impl Server {
         self.state = state;
         self.held = held;
         self.peer_held.get_or_insert_default().unite(&theirs);
-        self.cursor = at;
+        self.cursor = at.unwrap_or(self.cursor);
     }
 }

@@ -387,6 +387,13 @@ impl Server {
     /// made of the sessions stays until the next snapshot.
     pub fn cut(&mut self, origin: OriginId, first: u64, chain_before: crate::id::Chain) {
         self.held.cut(origin, first, chain_before);
+        self.sent.retain(|(_, of, _, span)| *of != origin || span.last < first);
+    }
+
+    /// Files the records of an origin from `first` on, which this log has, under the name of `branch`, which holds them.
+    pub fn file_branch(&mut self, origin: OriginId, first: u64, chain_before: crate::id::Chain, branch: &Run, now: i64) {
+        self.cut(origin, first, chain_before);
+        self.take_run(branch, None, now);
     }
 
     /// Notes that the other server has exactly what this one has, but for the origins of some buckets.

@@ -239,7 +239,7 @@ fn two_servers_that_exchange_their_logs_are_equal() {
     let change = difference(&third.state, &snapshot);
     assert_eq!((change.added, change.changed, change.closed), (primary.state.live(), 0, 0));
     assert_eq!(difference(&backup.state, &snapshot).unchanged, primary.state.live());
-    let adoption = third.prepare_adoption(snapshot, &[], 9).unwrap();
+    let adoption = third.prepare_adoption(snapshot, &[], true, 9).unwrap();
     let written = adoption.rows();
     third.install(adoption);
     assert_eq!(third.checkpoint(), [], "all of it was written down");

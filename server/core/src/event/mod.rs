@@ -1,12 +1,18 @@
 //! What records say: one payload type a kind. Agents' payloads may carry fields that this version does not know.
 
-use std::{fmt, str::FromStr, sync::Arc};
+mod key;
+pub mod kind;
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use key::{BootId, InvalidKey, LogonId, SessionKey};
+pub use kind::kind_name;
+
 use crate::{
     id::{AgentId, Chain, CommandId, DecisionId, Digest, Epoch, OriginId},
-    record::{Entry, Machine, Order, Record, RejectCode},
+    record::{Entry, Order, Record, RejectCode},
     settings::Revision,
 };
 
@@ -20,86 +26,6 @@ pub const MAX_TEXT_BYTES: usize = 2048;
 pub const MAX_GROUPS: usize = 1024;
 /// How long a command may be obeyed, in milliseconds from when its server wrote it.
 pub const COMMAND_VALID_MS: i64 = 60_000;
-
-/// The numbers of the kinds. Below 32 agents write them, from 32 on servers do.
-pub mod kind {
-    /// A machine has started.
-    pub const BOOT: u16 = 1;
-    /// All sessions alive at the moment that the record was numbered.
-    pub const INVENTORY: u16 = 2;
-    /// A session was opened.
-    pub const LOGON: u16 = 3;
-    /// A session has ended.
-    pub const LOGOFF: u16 = 4;
-    /// A session was locked.
-    pub const LOCK: u16 = 5;
-    /// A session was unlocked.
-    pub const UNLOCK: u16 = 6;
-    /// The user's client has left the session, which goes on.
-    pub const DISCONNECT: u16 = 7;
-    /// The user's client is back.
-    pub const RECONNECT: u16 = 8;
-    /// The machine refused a logon.
-    pub const DENIED: u16 = 9;
-    /// No server answered; the agent's offline policy decided.
-    pub const OFFLINE_DECISION: u16 = 10;
-    /// What became of a command.
-    pub const COMMAND_RESULT: u16 = 11;
-    /// The first kind that only servers write.
-    pub const FIRST_OF_SERVERS: u16 = 32;
-    /// A server allowed or refused a logon.
-    pub const DECISION: u16 = 32;
-    /// An administrator has a session forgotten whose machine is dead.
-    pub const SESSION_RESET: u16 = 33;
-    /// An agent got a token.
-    pub const AGENT_ENROLLED: u16 = 34;
-    /// An agent's token is worth nothing any more. Final.
-    pub const AGENT_REVOKED: u16 = 35;
-    /// The name of an agent's machine may be enrolled again.
-    pub const AGENT_RELEASED: u16 = 36;
-    /// A command to an agent.
-    pub const COMMAND: u16 = 37;
-    /// Somebody was told of an event.
-    pub const NOTIFIED: u16 = 38;
-    /// A server has another role.
-    pub const ROLE_CHANGED: u16 = 39;
-    /// The settings have a new revision.
-    pub const SETTINGS_CHANGED: u16 = 40;
-    /// A limit was found exceeded.
-    pub const LIMIT_EXCEEDED: u16 = 41;
-    /// Records that no server will ever have.
-    pub const LOST: u16 = 42;
-}
-
-/// The stable name of a kind; `unknown` for one that this version does not know.
-#[must_use]
-pub fn kind_name(number: u16) -> &'static str {
-    match number {
-        kind::BOOT => "boot",
-        kind::INVENTORY => "inventory",
-        kind::LOGON => "logon",
-        kind::LOGOFF => "logoff",
-        kind::LOCK => "lock",
-        kind::UNLOCK => "unlock",
-        kind::DISCONNECT => "disconnect",
-        kind::RECONNECT => "reconnect",
-        kind::DENIED => "denied",
-        kind::OFFLINE_DECISION => "offline_decision",
-        kind::COMMAND_RESULT => "command_result",
-        kind::DECISION => "decision",
-        kind::SESSION_RESET => "session_reset",
-        kind::AGENT_ENROLLED => "agent_enrolled",
-        kind::AGENT_REVOKED => "agent_revoked",
-        kind::AGENT_RELEASED => "agent_released",
-        kind::COMMAND => "command",
-        kind::NOTIFIED => "notified",
-        kind::ROLE_CHANGED => "role_changed",
-        kind::SETTINGS_CHANGED => "settings_changed",
-        kind::LIMIT_EXCEEDED => "limit_exceeded",
-        kind::LOST => "lost",
-        _ => "unknown",
-    }
-}
 
 /// The type of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -147,87 +73,6 @@ pub enum SubState {
     Locked,
     /// The user's client has left.
     Disconnected,
-}
-
-/// The name of a session: never used twice.
-///
-/// As text `BOOT-LOGON@MACHINE`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionKey {
-    /// The machine on which it is.
-    pub machine: Machine,
-    /// That machine's boot.
-    pub boot: BootId,
-    /// The logon within the boot.
-    pub logon: LogonId,
-}
-
-/// The boot of a machine (on Linux `/proc/sys/kernel/random/boot_id` without its dashes).
-pub type BootId = Digest;
-
-/// The logon within a boot, as the agent names it: letters, digits, `.` and `_`, at most 64.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct LogonId(Arc<str>);
-
-/// Why a text is not the name of a logon or of a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not the name of a session")]
-pub struct InvalidKey;
-
-impl LogonId {
-    /// Checks and takes a name.
-    ///
-    /// # Errors
-    /// [`InvalidKey`] when it is empty, too long or has another character.
-    pub fn new(text: &str) -> Result<Self, InvalidKey> {
-        let fits = (1..=64).contains(&text.len());
-        let clean = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'_');
-        if fits && clean { Ok(Self(text.into())) } else { Err(InvalidKey) }
-    }
-
-    /// The name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<'de> Deserialize<'de> for LogonId {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::new(&text).map_err(serde::de::Error::custom)
-    }
-}
-
-impl fmt::Display for SessionKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}@{}", self.boot, self.logon.0, self.machine)
-    }
-}
-
-impl FromStr for SessionKey {
-    type Err = InvalidKey;
-    fn from_str(text: &str) -> Result<Self, InvalidKey> {
-        let (id, machine) = text.split_once('@').ok_or(InvalidKey)?;
-        let (boot, logon) = id.split_once('-').ok_or(InvalidKey)?;
-        if machine.is_empty() || machine.len() > crate::record::MAX_MACHINE_BYTES {
-            return Err(InvalidKey);
-        }
-        Ok(Self { machine: machine.into(), boot: boot.parse().map_err(|_| InvalidKey)?, logon: LogonId::new(logon)? })
-    }
-}
-
-impl Serialize for SessionKey {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for SessionKey {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
 }
 
 /// Who is in a session and from where.
