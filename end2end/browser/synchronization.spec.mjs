@@ -119,7 +119,7 @@ for (const [name, place] of Object.entries(PLACES)) {
     await test.step("the last runs tell it too", async () => {
       await page.keyboard.press("Escape");
       await visit(page, "/properties/synchronization");
-      const runs = page.getByRole("region", { name: "Last runs" });
+      const runs = page.getByRole("region", { name: "Last runs", exact: true });
       await expect(runs).toContainText("2 added, 1 changed, 1 closed, 3 equal");
       await expect(runs).toContainText("2 would be added, 1 changed, 1 closed, 3 equal");
       await expect(runs).toContainText("4 events applied");

@@ -40,6 +40,8 @@ export class Agent {
   #started = performance.now();
   /** What each server is known to hold of the records: the last number. */
   #held = new Map();
+  /** The servers that did not answer last time. */
+  #unreachable = new Set();
   #heartbeat;
 
   /** Enrols a machine at the Primary; `servers` are both addresses, the Primary's first. */
@@ -151,7 +153,7 @@ export class Agent {
       monotonic_ms: Math.floor(performance.now() - this.#started), wall_ms: Date.now(),
       why: server === this.servers[0] ? "preferred" : "the Primary does not answer",
       spool: last ? last.seq - (this.#held.get(server) ?? 0) : 0,
-      reaches: this.servers.map((url) => ({ url, ok: true })), version: VERSION,
+      reaches: this.servers.map((url) => ({ url, ok: !this.#unreachable.has(url) })), version: VERSION,
     });
     if (answer.verdict !== "ok") throw new Error(`${server} says ${answer.verdict}`);
     this.#held.set(server, this.#heldUpTo(answer.held));
@@ -171,10 +173,13 @@ export class Agent {
     let failure;
     for (const server of this.servers) {
       try {
-        return await ask(server);
+        const answer = await ask(server);
+        this.#unreachable.delete(server);
+        return answer;
       } catch (error) {
         if (error.status !== undefined && error.status < 500) throw error;
         this.#held.delete(server);
+        this.#unreachable.add(server);
         failure = error;
       }
     }
