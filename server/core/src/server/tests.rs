@@ -262,6 +262,45 @@ fn two_servers_that_exchange_their_logs_are_equal() {
 }
 
 #[test]
+fn a_list_that_was_taken_over_leaves_its_records_to_be_fetched() {
+    let mut primary = server(1, ServerRole::Primary, limited(5));
+    let mut log = Vec::new();
+    let mut agent = Agent::new(1);
+    for n in 0..4 {
+        let mut batch = primary.batch();
+        let run = agent.run(&[agent.logon(n, "alice", None)]);
+        primary.stage(&mut batch, Input::AgentRun { run: run.into_read() }, i64::from(n)).unwrap();
+        log.extend(primary.segments(&batch));
+        primary.apply(batch, i64::from(n));
+    }
+    let mut backup = server(2, ServerRole::Backup, limited(5));
+    let mut reader = SnapshotReader::default();
+    snapshot_frames(primary.freeze()).for_each(|frame| reader.take(&frame).unwrap());
+    let adoption = backup.prepare_adoption(reader.finish().unwrap(), &[], false, 9).unwrap();
+    assert_eq!(adoption.cursor(), None);
+    backup.install(adoption);
+    assert_eq!((backup.state.digest(), backup.held().digest()), (primary.state.digest(), Held::default().digest()));
+    let Output::Peer { applied } = pull(&primary, &log, &mut backup) else { panic!() };
+    assert_eq!(applied.get(&kind::LOGON), Some(&4), "they are logged and told of here too");
+    assert_eq!((backup.state.digest(), backup.held().digest()), (primary.state.digest(), primary.held().digest()));
+}
+
+#[test]
+fn a_branch_that_was_filed_is_not_waiting_under_the_old_name() {
+    let mut backup = server(2, ServerRole::Backup, limited(5));
+    let mut copy = Agent::new(1);
+    let run = copy.run(&[copy.logon(1, "alice", None), copy.logon(2, "bob", None)]);
+    let chain = run.chain_at(1).unwrap();
+    commit(&mut backup, Input::AgentRun { run: run.clone().into_read() }, 1).unwrap();
+    let filed = crate::sync::branch(&run.entries[1..]).unwrap();
+    backup.file_branch(OriginId([1; 16]), 2, chain, &filed, 2);
+    let head = |origin| backup.held().origin(origin).map(crate::held::HeldOrigin::head);
+    assert_eq!(head(OriginId([1; 16])), Some(1));
+    assert_eq!(head(filed.entries[0].record.origin), Some(1));
+    assert_eq!(backup.unsent(), (0, None), "what both hold decides what is handed over");
+}
+
+#[test]
 fn a_snapshot_that_was_damaged_is_refused() {
     let mut s = server(1, ServerRole::Primary, ZoneSettings::default());
     let mut agent = Agent::new(1);

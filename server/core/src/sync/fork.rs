@@ -1,8 +1,9 @@
 //! Two writers under one name: the Backup files its branch under a name of its own, and both branches are kept.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
+    agent_api::Range,
     held::{Fork, Held},
     id::{Chain, OriginId, hash128},
     record::{Entry, Record, Run},
@@ -24,6 +25,17 @@ pub fn check_forks(mine: &Held, theirs: &Held) -> Result<(), Fork> {
         }
     }
     Ok(())
+}
+
+/// The same, from what the other server told of its ranges. Branches of one length are found by nothing else: neither
+/// server lacks a number that the other one has.
+#[must_use]
+pub fn forked(mine: &Held, theirs: &BTreeMap<OriginId, Vec<Range>>) -> Option<Fork> {
+    theirs.iter().find_map(|(origin, ranges)| {
+        let ours = mine.origin(*origin)?;
+        let differs = |r: &&Range| ours.chain_at(r.last).is_some_and(|chain| chain != r.chain);
+        ranges.iter().find(differs).map(|r| Fork { origin: *origin, at: r.last })
+    })
 }
 
 /// The number of the first record in which two branches of one origin differ; each is given whole, from the same number.
@@ -75,6 +87,10 @@ mod tests {
         a.add(&ours);
         b.add(&theirs);
         assert!(check_forks(&a, &a).is_ok());
+        assert_eq!(forked(&a, &a.ranges_in(1)), None);
+        let mut same_length = Held::default();
+        same_length.add(&Run { before: Chain::NIL, entries: [&theirs.entries[..], &write(&mut clone, "b", 2)].concat() });
+        assert_eq!(forked(&a, &same_length.ranges_in(1)), Some(Fork { origin: OriginId([1; 16]), at: 7 }));
         // Their range ends within ours: their ranges alone do not tell, but the records do.
         assert!(a.offer(&theirs).is_ok() && b.offer(&ours).is_err());
     }

@@ -8,7 +8,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use userlock_core::{
-    id::{LogId, SettingsHash},
+    id::{LogId, OriginId, SettingsHash},
     record::Run,
     server::{Cursor, Row, RowKind, Segment},
     settings::ZoneDocument,
@@ -143,22 +143,37 @@ impl StateWriter {
         Ok(())
     }
 
-    /// Makes the log's index say that an origin's records from `first` on are not here under that name any more.
+    /// Renames the records of an origin from `first` on to those of `branch`, one by one, where they stand in the log. The
+    /// folded state is forgotten with it: it is to be written down anew, or folded from the log.
     ///
     /// # Errors
-    /// [`StateError`].
-    pub async fn cut_origin(&mut self, origin: &[u8; 16], first: u64) -> Result<(), StateError> {
-        sqlx::query("delete from run where origin = ? and first >= ?")
-            .bind(origin.as_slice())
-            .bind(number(first))
-            .execute(&mut self.connection)
-            .await?;
-        sqlx::query("update run set last = ? where origin = ? and last >= ?")
-            .bind(number(first.saturating_sub(1)))
-            .bind(origin.as_slice())
-            .bind(number(first))
-            .execute(&mut self.connection)
-            .await?;
+    /// [`StateError`]; then nothing has changed.
+    pub async fn file_branch(&mut self, origin: OriginId, first: u64, branch: &Run) -> Result<(), StateError> {
+        let mut transaction = self.connection.begin().await?;
+        let segments: Vec<i64> =
+            sqlx::query_scalar("select distinct segment from run where origin = ? and last >= ?")
+                .bind(origin.0.as_slice())
+                .bind(number(first))
+                .fetch_all(&mut *transaction)
+                .await?;
+        for segment in segments {
+            let bytes: Vec<u8> = sqlx::query_scalar("select runs from segment where first_position = ?")
+                .bind(segment)
+                .fetch_one(&mut *transaction)
+                .await?;
+            let runs: Vec<Run> = read_runs(&bytes)?.iter().flat_map(|run| renamed(run, origin, first, branch)).collect();
+            let bytes = postcard::to_allocvec(&runs).map_err(|_| StateError::Corrupt("a record"))?;
+            sqlx::query("update segment set runs = ? where first_position = ?")
+                .bind(bytes)
+                .bind(segment)
+                .execute(&mut *transaction)
+                .await?;
+            sqlx::query("delete from run where segment = ?").bind(segment).execute(&mut *transaction).await?;
+            add_to_index(&mut transaction, &runs, segment).await?;
+        }
+        sqlx::query("delete from state").execute(&mut *transaction).await?;
+        put_meta(&mut transaction, "state_position", &0u64).await?;
+        transaction.commit().await?;
         Ok(())
     }
 }
@@ -173,13 +188,26 @@ async fn add_segment(connection: &mut SqliteConnection, segment: &Segment, at: i
         .bind(bytes)
         .execute(&mut *connection)
         .await?;
-    for runs in segment.runs.chunks(CHUNK) {
+    add_to_index(connection, &segment.runs, number(segment.first_position)).await
+}
+
+/// A run with the records of `origin` from `first` on replaced by those of `branch` in their order.
+fn renamed(run: &Run, origin: OriginId, first: u64, branch: &Run) -> Vec<Run> {
+    let of_origin = run.entries.first().is_some_and(|e| e.record.origin == origin);
+    let Some((from, to)) = run.span().filter(|(_, to)| of_origin && *to >= first) else { return vec![run.clone()] };
+    let kept = run.slice(from, to.min(first.saturating_sub(1)));
+    let filed = branch.slice(from.max(first) - first + 1, to - first + 1);
+    kept.into_iter().chain(filed).collect()
+}
+
+async fn add_to_index(connection: &mut SqliteConnection, runs: &[Run], segment: i64) -> Result<(), StateError> {
+    for runs in runs.chunks(CHUNK) {
         let mut insert: QueryBuilder<Sqlite> = QueryBuilder::new("insert into run (origin, first, last, segment) ");
         insert.push_values(runs, |mut row, run| {
             let origin = run.entries.first().map(|e| e.record.origin.0).unwrap_or_default();
             let (first, last) = run.span().unwrap_or_default();
             row.push_bind(origin.to_vec()).push_bind(number(first)).push_bind(number(last));
-            row.push_bind(number(segment.first_position));
+            row.push_bind(segment);
         });
         // Only whole chunks recur often enough to be worth keeping prepared.
         insert.build().persistent(runs.len() == CHUNK || runs.len() <= 2).execute(&mut *connection).await?;

@@ -1,6 +1,6 @@
 //! The hello of each second, and what follows from its answer.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use userlock_core::{
     api::{Phase, PhaseView, ServerRole},
@@ -22,6 +22,19 @@ const EVERY: Duration = Duration::from_secs(1);
 const SKEW_MS: i64 = 5_000;
 /// Equal records that make unequal lists are an alarm when so many hellos in a row showed it.
 const ALARM_AFTER: u32 = 3;
+
+/// Records that differ although both are caught up are compared when so many hellos in a row showed it: what is under
+/// way in either direction makes them differ for a moment.
+const APART_AFTER: u32 = 3;
+
+/// How many hellos in a row have shown something.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Equal records that make unequal lists.
+    alarms: u32,
+    /// Unequal records although both are caught up.
+    apart: u32,
+}
 
 /// What this server tells of itself.
 pub fn own_hello(zone: &Zone, pushed_to: LogId) -> Hello {
@@ -65,10 +78,10 @@ pub fn own_hello(zone: &Zone, pushed_to: LogId) -> Hello {
 pub(super) async fn run(sync: Synchronizer) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut alarms = 0;
+    let mut seen = Seen::default();
     loop {
         ticks.tick().await;
-        beat(&sync, &mut alarms).await;
+        beat(&sync, &mut seen).await;
         let before = sync.inner.zone.phase().phase;
         if let Some(phase) = sync.inner.zone.step() {
             note_phase(&sync, before, &phase);
@@ -87,7 +100,7 @@ fn note_phase(sync: &Synchronizer, before: Phase, phase: &PhaseView) {
 }
 
 /// One hello.
-async fn beat(sync: &Synchronizer, alarms: &mut u32) {
+async fn beat(sync: &Synchronizer, seen: &mut Seen) {
     let zone = &sync.inner.zone;
     // As long as something waits to be handed over, not everything was.
     let waits = zone.read(|s| s.unsent().0) > 0;
@@ -98,7 +111,7 @@ async fn beat(sync: &Synchronizer, alarms: &mut u32) {
         Err(error) => Err(error),
     };
     match answer {
-        Ok(hello) => heard(sync, hello, sent, alarms).await,
+        Ok(hello) => heard(sync, hello, sent, seen).await,
         Err(error) => failed(sync, &error),
     }
 }
@@ -124,7 +137,7 @@ fn failed(sync: &Synchronizer, error: &SyncError) {
     lock(&sync.inner.episode).fail(&sync.inner.journal, error.kind, &error.kind.id.to_string(), message, more);
 }
 
-async fn heard(sync: &Synchronizer, hello: Hello, sent: u64, alarms: &mut u32) {
+async fn heard(sync: &Synchronizer, hello: Hello, sent: u64, seen: &mut Seen) {
     let zone = &sync.inner.zone;
     let (now, wall) = (monotonic_ms(), clock::now_ms());
     {
@@ -161,11 +174,18 @@ async fn heard(sync: &Synchronizer, hello: Hello, sent: u64, alarms: &mut u32) {
     lock(&sync.inner.episode).heal(&sync.inner.journal, catalogue::PEER_UP, back, details([("address", &hello.address.url)]));
 
     let comparable = held_equal && hello.fold_version == FOLD_VERSION;
-    *alarms = if comparable && !state_equal { *alarms + 1 } else { 0 };
-    if *alarms == ALARM_AFTER {
+    seen.alarms = if comparable && !state_equal { seen.alarms + 1 } else { 0 };
+    if seen.alarms == ALARM_AFTER {
         let message = "Both servers hold the same records, and their lists of sessions differ. Run Synchronize sessions, and report this.";
         let more = details([("here", &own.1), ("primary", &hello.state_digest), ("held", &own.0)]);
         sync.inner.journal.record(catalogue::SYNC_DIGEST_ALARM, message, more);
+    }
+    let caught_up = same_log && cursor.position == hello.position && zone.read(|s| s.unsent().0) == 0;
+    seen.apart = if caught_up && !held_equal { seen.apart + 1 } else { 0 };
+    if seen.apart >= APART_AFTER {
+        seen.apart = 0;
+        sync.inner.apart.store(true, Ordering::Relaxed);
+        *lock(&sync.inner.pushed_to) = LogId::NIL;
     }
     let known = zone.read(|s| s.peer_held().is_some_and(|peer| peer.digest() == own.0));
     if held_equal && !known {

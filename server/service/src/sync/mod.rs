@@ -13,7 +13,7 @@ mod test;
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -66,6 +66,10 @@ struct Inner {
     pushing: tokio::sync::Mutex<()>,
     /// The Primary's log of which everything that it lacked was pushed.
     pushed_to: Mutex<LogId>,
+    /// The Primary's log was found not to have records any more that are lacking here.
+    records_gone: AtomicBool,
+    /// Both were caught up at some hellos in a row and still hold different records.
+    apart: AtomicBool,
     settings_changed: Notify,
     /// When a decision was last passed on in vain (forward clock, ms): none is again until the Primary was heard of.
     forward_failed: AtomicU64,
@@ -86,6 +90,8 @@ impl Synchronizer {
             pulling: tokio::sync::Mutex::default(),
             pushing: tokio::sync::Mutex::default(),
             pushed_to: Mutex::default(),
+            records_gone: AtomicBool::new(false),
+            apart: AtomicBool::new(false),
             settings_changed: Notify::new(),
             forward_failed: AtomicU64::new(0),
             episode: Mutex::default(),

@@ -1,6 +1,6 @@
 //! The one repair path: both tell what they hold, and each sends the records that the other lacks.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::atomic::Ordering};
 
 use userlock_core::{
     agent_api::Range,
@@ -8,7 +8,7 @@ use userlock_core::{
     id::{LogId, OriginId},
     record::Run,
     server::{Cursor, Input, Output, ReadRun},
-    sync::{HeldRequest, HeldResponse, PullRequest, PushHeader, Wanted, branch, first_difference, lacking, surplus},
+    sync::{HeldRequest, HeldResponse, PullRequest, PushHeader, Wanted, branch, first_difference, forked, lacking, surplus},
 };
 
 use super::{SyncError, Synchronizer};
@@ -68,6 +68,9 @@ async fn push_once(sync: &Synchronizer, progress: Option<&super::runs::Running>)
     let zone = &sync.inner.zone;
     let position = zone.read(|s| s.position);
     let answer = compare(sync).await?;
+    if let Some(fork) = zone.read(|s| forked(s.held(), &answer.ranges)) {
+        return Err(fork.into());
+    }
     let wanted = zone.read(|s| surplus(s.held(), &answer.ranges, &answer.differing));
     let head = PushHeader { log_id: zone.read(|s| s.log_id) };
     let (mut pushed, mut found) = (0, 0);
@@ -163,6 +166,7 @@ pub(super) async fn pull_all(sync: &Synchronizer, progress: Option<&super::runs:
 
 /// The Primary's log no longer has what is lacking here: the one case in which Sessions synchronization starts by itself.
 fn full_needed(sync: &Synchronizer) -> SyncError {
+    sync.inner.records_gone.store(true, Ordering::Relaxed);
     _ = sync.begin(SyncKind::Sessions, false, "repair");
     let message = "the Primary's log no longer has records that are lacking here: a Sessions synchronization was started, which brings what they said";
     SyncError::new(catalogue::SYNC_FULL_NEEDED, message)
@@ -231,7 +235,8 @@ async fn file_branch(sync: &Synchronizer, origin: OriginId) -> Result<(), SyncEr
     let theirs = joined(theirs);
     let unknown = || SyncError::new(catalogue::SYNC_FORK, format!("origin {origin} has two branches whose beginning is not in both logs"));
     let (ours, theirs) = ours.zip(theirs).ok_or_else(unknown)?;
-    let first = first_difference(&ours, &theirs).ok_or_else(unknown)?;
+    // The two ways of exchanging records may find one fork at a time.
+    let Some(first) = first_difference(&ours, &theirs) else { return Ok(()) };
     let own = ours.slice(first, head).and_then(|run| branch(&run.entries)).ok_or_else(unknown)?;
     let machine = own.entries.first().map(|e| e.record.machine.clone()).unwrap_or_default();
     zone.cut_branch(origin, first, own).await?;

@@ -128,8 +128,12 @@ async fn work(sync: Synchronizer, running: Arc<Running>) {
     let job = async {
         match kind {
             SyncKind::Events => {
-                let result = events::run(&sync, &running).await?;
-                lock(&running.view).events = Some(result);
+                let mut result = events::run(&sync, &running).await;
+                if result.as_ref().is_err_and(|e| e.fork.is_some()) {
+                    // The branch has been filed under a name of its own: now both can be fetched.
+                    result = events::run(&sync, &running).await;
+                }
+                lock(&running.view).events = Some(result?);
             }
             SyncKind::Sessions => {
                 let mut result = sessions::run(&sync, &running, preview).await;

@@ -1,5 +1,7 @@
 //! Sessions synchronization: the Primary's list takes the place of this one, at once.
 
+use std::sync::atomic::Ordering;
+
 use userlock_core::{
     api::SessionsResult,
     sync::{Frames, Snapshot, SnapshotReader, difference},
@@ -31,7 +33,8 @@ pub(super) async fn run(sync: &Synchronizer, running: &Running, preview: bool) -
         if !running.pass_point_of_no_return() {
             return Err(SyncError::new(catalogue::SYNC_CANCELLED, "the run was cancelled"));
         }
-        zone.adopt(snapshot).await?;
+        let gone = sync.inner.records_gone.swap(false, Ordering::Relaxed);
+        zone.adopt(snapshot, gone).await?;
         digest = zone.read(|server| server.state.digest());
     }
     Ok(SessionsResult {

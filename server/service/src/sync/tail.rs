@@ -1,7 +1,7 @@
 //! Between two scheduled runs: what is recorded here is handed over at once; what the Primary records is fetched as it
 //! comes, if "Continuous" is on.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use userlock_core::{
     event::kind,
@@ -70,13 +70,12 @@ fn wanted(sync: &Synchronizer) -> bool {
 async fn pull_once(sync: &Synchronizer) -> Result<(), SyncError> {
     let zone = &sync.inner.zone;
     let (cursor, asker, settings) = zone.read(|s| (s.cursor, s.log_id, s.settings.revision));
-    let known = zone.peer().hello().map(|h| (h.log_id, h.settings, h.held_digest, h.position));
-    let Some((log_id, their_settings, their_held, their_position)) = known else { return Ok(()) };
+    let known = zone.peer().hello().map(|h| (h.log_id, h.settings));
+    let Some((log_id, their_settings)) = known else { return Ok(()) };
     if settings != their_settings {
         super::events::settings(sync).await?;
     }
-    let unequal = zone.read(|s| s.held().digest() != their_held && s.cursor.position >= their_position);
-    if log_id != cursor.log_id || (unequal && settled(sync).await) {
+    if log_id != cursor.log_id || sync.inner.apart.swap(false, Ordering::Relaxed) {
         let _turn = sync.inner.pulling.lock().await;
         return reconcile::pull_all(sync, None).await.map(|_| ());
     }
@@ -91,14 +90,4 @@ async fn pull_once(sync: &Synchronizer) -> Result<(), SyncError> {
         }
     }
     Ok(())
-}
-
-/// Whether both are caught up and still differ a moment later: then what they hold is compared.
-async fn settled(sync: &Synchronizer) -> bool {
-    tokio::time::sleep(2 * PAUSE + PAUSE).await;
-    let zone = &sync.inner.zone;
-    let known = zone.peer().hello().map(|h| (h.held_digest, h.position));
-    known.is_some_and(|(held, position)| {
-        zone.read(|s| s.held().digest() != held && s.cursor.position >= position && s.unsent().0 == 0)
-    })
 }

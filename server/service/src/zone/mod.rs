@@ -78,7 +78,7 @@ pub enum SubmitError {
 #[derive(Debug)]
 pub(crate) enum Job {
     Input { input: Box<Input>, reply: oneshot::Sender<Result<Output, SubmitError>> },
-    Adopt { snapshot: Box<Snapshot>, reply: oneshot::Sender<Result<(), AdoptError>> },
+    Adopt { snapshot: Box<Snapshot>, in_place_of_records: bool, reply: oneshot::Sender<Result<(), AdoptError>> },
     CutBranch { origin: OriginId, first: u64, branch: Box<Run>, reply: oneshot::Sender<Result<(), SubmitError>> },
     Own { settings: Box<OwnSettings>, reply: oneshot::Sender<Result<(), SubmitError>> },
     Peer { peer: Box<StoredPeer>, reply: oneshot::Sender<Result<(), SubmitError>> },
@@ -133,13 +133,14 @@ impl Zone {
         answer.await.unwrap_or_else(|_| Err(stopping()))
     }
 
-    /// Puts the Primary's list in place of this one, at once.
+    /// Puts the Primary's list in place of this one, at once. `in_place_of_records`: the Primary's log does not have the
+    /// records behind it any more.
     ///
     /// # Errors
     /// [`AdoptError`].
-    pub async fn adopt(&self, snapshot: Snapshot) -> Result<(), AdoptError> {
+    pub async fn adopt(&self, snapshot: Snapshot, in_place_of_records: bool) -> Result<(), AdoptError> {
         let (reply, answer) = oneshot::channel();
-        self.send(Job::Adopt { snapshot: Box::new(snapshot), reply })?;
+        self.send(Job::Adopt { snapshot: Box::new(snapshot), in_place_of_records, reply })?;
         answer.await.unwrap_or_else(|_| Err(stopping().into()))
     }
 

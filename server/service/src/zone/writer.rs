@@ -4,9 +4,9 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::sync::{mpsc, oneshot};
 use userlock_core::{
-    id::{LogId, OriginId},
+    id::OriginId,
     record::Run,
-    server::{Input, Note, Output, ReadRun, Refusal, Row},
+    server::{Note, Output, Refusal, Row},
     settings::OwnSettings,
     sync::Snapshot,
 };
@@ -211,7 +211,9 @@ impl Writer {
     async fn do_alone(&mut self, job: Job) {
         match job {
             Job::Input { .. } | Job::Stop => {}
-            Job::Adopt { snapshot, reply } => _ = reply.send(self.adopt(*snapshot).await),
+            Job::Adopt { snapshot, in_place_of_records, reply } => {
+                _ = reply.send(self.adopt(*snapshot, in_place_of_records).await);
+            }
             Job::CutBranch { origin, first, branch, reply } => {
                 _ = reply.send(self.cut_branch(origin, first, *branch).await);
             }
@@ -251,7 +253,7 @@ impl Writer {
         Ok(())
     }
 
-    async fn adopt(&mut self, snapshot: Snapshot) -> Result<(), AdoptError> {
+    async fn adopt(&mut self, snapshot: Snapshot, in_place_of_records: bool) -> Result<(), AdoptError> {
         let now = clock::now_ms();
         let wanted = self.zone.read(|server| server.beyond(&snapshot));
         let mut beyond: Vec<Run> = Vec::new();
@@ -261,13 +263,13 @@ impl Writer {
         }
         let (adoption, position) = {
             let server = self.zone.server();
-            (server.prepare_adoption(snapshot, &beyond, now)?, server.position)
+            (server.prepare_adoption(snapshot, &beyond, in_place_of_records, now)?, server.position)
         };
         let rows = adoption.rows();
         let commit = Commit {
             rows: Some((&rows, position)),
             replace_rows: true,
-            cursor: Some(adoption.cursor()),
+            cursor: adoption.cursor(),
             at: now,
             ..Commit::default()
         };
@@ -280,31 +282,22 @@ impl Writer {
         Ok(())
     }
 
-    /// Logs the branch under its own name, then says that the records are not here under the old one. A crash between
-    /// the two leaves both, and the same fork is found and filed again under the same name.
+    /// Files the branch in the log under its own name, then in the state. A crash between the two leaves no state written
+    /// down, which the next start then folds from the log.
     async fn cut_branch(&mut self, origin: OriginId, first: u64, branch: Run) -> Result<(), SubmitError> {
-        let now = clock::now_ms();
-        let branch = ReadRun::new(branch).map_err(Refusal::from)?;
-        let input = Input::Peer { source: LogId::NIL, runs: vec![branch], cursor: None };
-        let (batch, segments) = {
-            let server = self.zone.server();
-            let mut batch = server.batch();
-            server.stage(&mut batch, input, now)?;
-            let segments = server.segments(&batch);
-            (batch, segments)
-        };
-        self.store.commit(Commit { segments: &segments, at: now, ..Commit::default() }).await?;
-        self.store.cut_origin(&origin.0, first).await?;
-        let chain = self.zone.store().records(&origin.0, first.saturating_sub(1), first.saturating_sub(1)).await?;
-        let before = chain.first().and_then(|run| run.chain_at(first.saturating_sub(1))).unwrap_or_default();
+        branch.check().map_err(Refusal::from)?;
+        let last_common = first.saturating_sub(1);
+        let common = self.zone.store().records(&origin.0, last_common, last_common).await?;
+        let before = common.first().and_then(|run| run.chain_at(last_common)).unwrap_or_default();
+        self.store.file_branch(origin, first, &branch).await?;
         let position = {
             let mut server = self.zone.server_mut();
-            server.apply(batch, now);
-            server.cut(origin, first, before);
+            server.file_branch(origin, first, before, &branch, clock::now_ms());
+            server.nothing_written();
             server.position
         };
         self.checkpoint_now().await?;
-        self.publish(position, Vec::new(), now);
+        self.publish(position, Vec::new(), clock::now_ms());
         Ok(())
     }
 }

@@ -189,8 +189,12 @@ async fn a_run_without_a_primary_fails_and_says_so() {
     let state = pair.backup.get("/api/v1/synchronization").await;
     assert_eq!(state["history"][0]["state"], "failed");
     assert_eq!(state["last_events"]["by"], "set-up", "a failure is no success");
+    until("the heartbeat is missed too", SOON, || async {
+        is(pair.backup.logged(1202).await.iter().any(|e| e["details"]["operation"] == "heartbeat"), "not yet")
+    })
+    .await;
     pair.primary.up().await;
-    pair.backup.logs(1100, 1, SOON).await;
+    pair.backup.logs(1100, 0, SOON).await;
     assert_eq!(pair.backup.synchronize("events").await["state"], "succeeded");
 }
 

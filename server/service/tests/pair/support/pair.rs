@@ -161,7 +161,7 @@ pub async fn edit_settings(primary: &Node, change: impl FnOnce(&mut ZoneSettings
     };
     let done = zone.submit(input).await.unwrap();
     assert!(matches!(done, Output::Settings(_)), "{done:?}");
-    drop(zone);
+    zone.stop().await;
     task.await.unwrap();
 }
 
