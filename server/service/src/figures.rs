@@ -25,7 +25,6 @@ struct Inner {
     allowed: AtomicU64,
     denied: AtomicU64,
     events: AtomicU64,
-    commits: AtomicU64,
     /// The times of all decisions: one class a bound, and one above.
     times: [AtomicU64; BOUNDS.len() + 1],
     time_sum_us: AtomicU64,
@@ -63,11 +62,6 @@ impl Figures {
         self.inner.events.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// A batch was committed.
-    pub fn commit(&self) {
-        self.inner.commits.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// In Prometheus' text format.
     pub fn write_prometheus(&self, out: &mut String) {
         use std::fmt::Write as _;
@@ -83,7 +77,6 @@ impl Figures {
         line(format_args!("userlock_decisions_total{{answer=\"allow\"}} {}", load(&inner.allowed)));
         line(format_args!("userlock_decisions_total{{answer=\"deny\"}} {}", load(&inner.denied)));
         line(format_args!("# TYPE userlock_events_total counter\nuserlock_events_total {}", load(&inner.events)));
-        line(format_args!("# TYPE userlock_commits_total counter\nuserlock_commits_total {}", load(&inner.commits)));
         line(format_args!("# TYPE userlock_decision_seconds histogram"));
         let mut sum = 0;
         for (bound, counter) in BOUNDS.iter().zip(&inner.times) {

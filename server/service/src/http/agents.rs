@@ -39,6 +39,7 @@ use super::{
 use crate::{
     auth::{Attempts, Passwords, counted_address},
     clock,
+    figures::Figures,
     log::{Journal, catalogue, details},
     random,
     sync::Synchronizer,
@@ -63,6 +64,8 @@ pub struct PairState {
     pub sync: Option<Synchronizer>,
     /// Cancelled when the server stops: polls that wait are answered then.
     pub stop: CancellationToken,
+    /// Counters for Prometheus.
+    pub figures: Figures,
 }
 
 /// Every route here, all by `POST`: with whether it needs an agent's token.
@@ -262,9 +265,11 @@ async fn events(
     }
     let latest = batch.records.iter().map(|r| r.at).max().unwrap_or(0);
     let run = run_of(batch, &agent)?;
+    let count = run.entries.len() as u64;
     let run = ReadRun::new(run).map_err(broken)?;
     match state.zone.submit(Input::AgentRun { run }).await {
         Ok(Output::Events(answer)) => {
+            state.figures.events(count);
             let ahead_ms = latest.saturating_sub(clock::now_ms());
             if state.zone.contacts().dated_ahead(&agent.machine, ahead_ms) {
                 tell_skew(&state, &agent.machine, -ahead_ms);
@@ -361,6 +366,7 @@ pub(super) async fn decide_here(state: &PairState, machine: Machine, request: De
     match state.zone.submit(input).await {
         Ok(Output::Decision(answer)) => {
             state.zone.activity().decided_in(u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX));
+            state.figures.decision(answer.allow, began.elapsed());
             Ok(answer)
         }
         Ok(_) => Err(problem::internal()),

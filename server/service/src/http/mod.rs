@@ -28,7 +28,6 @@ use agents::PairState;
 use state::App;
 
 /// Everything that is answered.
-#[must_use]
 pub fn router(app: App, pair: PairState) -> Router {
     let mut own: Router<App> = Router::new();
     for route in table::TABLE {

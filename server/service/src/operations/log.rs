@@ -16,6 +16,8 @@ impl App {
     pub async fn application_log(&self, query: LogQuery) -> Answer<Page<LogEvent>> {
         let limit = page_limit(query.limit)?;
         let cursor = number_cursor(query.cursor.as_deref().filter(|cursor| !cursor.is_empty()))?;
+        // Whoever has just done something finds it there.
+        self.journal.flush().await;
         self.product.read_log(&query, limit, cursor).await.map_err(|error| {
             tracing::error!(%error, "the application log cannot be read");
             problem::unavailable("storage", "The application log cannot be read now.")

@@ -156,13 +156,26 @@ impl Server {
         }
     }
 
-    /// Stops it in order, and starts it again on another port.
+    /// Stops it in order, and starts it again where it was.
     pub async fn restart(mut self) -> Self {
         self.stop.cancel();
         let task = self.task.take().unwrap();
         tokio::task::spawn_blocking(move || task.join().unwrap().unwrap()).await.unwrap();
         let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
-        Self::serve(dir, TcpListener::bind("127.0.0.1:0").unwrap()).await
+        Self::serve(dir, TcpListener::bind(self.address).unwrap()).await
+    }
+
+    /// Waits until the application log has so many events of an id.
+    pub async fn wait_for_log(&self, id: u32, total: u64) {
+        let end = Instant::now() + Duration::from_secs(5);
+        loop {
+            let log = self.get(&format!("/api/v1/application-log?id={id}")).await;
+            if log["total"] == total {
+                return;
+            }
+            assert!(Instant::now() < end, "{log}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// A request without any proof of who asks.
