@@ -88,7 +88,8 @@ pub fn all(root: &Element, selector: &str) -> Vec<Element> {
 pub fn move_focus(root: &Element, selector: &str, step: Step) {
     let elements = all(root, selector);
     let active = document().active_element();
-    let at = active.and_then(|active| elements.iter().position(|e| e.is_same_node(Some(&active)) || e.contains(Some(&active))));
+    let at = active
+        .and_then(|active| elements.iter().position(|e| e.is_same_node(Some(&active)) || e.contains(Some(&active))));
     let last = elements.len().saturating_sub(1);
     let next = match (step, at) {
         (Step::First, _) | (Step::Next, None) => 0,
@@ -132,11 +133,18 @@ impl Step {
 /// policy allows.
 pub fn place(element: &HtmlElement, x: f64, y: f64) {
     let size = element.get_bounding_client_rect();
-    let room = |name: Result<wasm_bindgen::JsValue, wasm_bindgen::JsValue>| name.ok().and_then(|v| v.as_f64()).unwrap_or(f64::MAX);
+    let room = |name: Result<wasm_bindgen::JsValue, wasm_bindgen::JsValue>| {
+        name.ok().and_then(|v| v.as_f64()).unwrap_or(f64::MAX)
+    };
     let left = x.min(room(window().inner_width()) - size.width() - 8.0).max(8.0);
     let top = y.min(room(window().inner_height()) - size.height() - 8.0).max(8.0);
     let style = element.style();
-    for (name, value) in [("position", "fixed".into()), ("left", format!("{left}px")), ("top", format!("{top}px")), ("right", "auto".into())] {
+    for (name, value) in [
+        ("position", "fixed".into()),
+        ("left", format!("{left}px")),
+        ("top", format!("{top}px")),
+        ("right", "auto".into()),
+    ] {
         // A property that is refused leaves the element at its place in the page.
         let _ = style.set_property(name, &value);
     }

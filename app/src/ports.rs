@@ -103,7 +103,8 @@ pub trait Ports: Send + Sync {
 
     /// One page of the rules, sorted by kind and name of their subjects; read-only on a Backup. The `Section`'s
     /// `etag` is the settings' revision.
-    fn protected_accounts(&self, limit: u32, cursor: Option<String>) -> Answer<'_, Section<Page<ProtectedAccountView>>>;
+    fn protected_accounts(&self, limit: u32, cursor: Option<String>)
+    -> Answer<'_, Section<Page<ProtectedAccountView>>>;
 
     /// One rule. 404 when there is none.
     fn protected_account(&self, id: RuleId) -> Answer<'_, Section<ProtectedAccountView>>;

@@ -10,8 +10,8 @@ use leptos_router::{
 };
 
 use crate::pages::{
-    ApplicationLogPage, EditRulePage, FramePage, GeneralPage, NewRulePage, NotFound, NotFoundPage, OverviewPage, RulesPage,
-    SessionsPage, SignInPage, SynchronizationPage,
+    ApplicationLogPage, EditRulePage, FramePage, GeneralPage, NewRulePage, NotFound, NotFoundPage, OverviewPage,
+    RulesPage, SessionsPage, SignInPage, SynchronizationPage,
 };
 
 /// The application.

@@ -10,8 +10,18 @@ use userlock_core::{
 };
 
 const USERS: [&str; 12] = [
-    "m.lindqvist", "a.okafor", "svc-backup", "j.tanaka", "p.rossi", "k.nowak", "s.ahmed", "t.berg", "d.kim", "l.moreau",
-    "CORP\\e.vandenberghe", "r.silva",
+    "m.lindqvist",
+    "a.okafor",
+    "svc-backup",
+    "j.tanaka",
+    "p.rossi",
+    "k.nowak",
+    "s.ahmed",
+    "t.berg",
+    "d.kim",
+    "l.moreau",
+    "CORP\\e.vandenberghe",
+    "r.silva",
 ];
 const NAMES: [&str; 4] = ["Maria Lindqvist", "Ada Okafor", "Jun Tanaka", "Paolo Rossi"];
 
@@ -34,11 +44,22 @@ pub fn session(n: usize) -> SessionView {
     let since = now() - 60_000 * (7 + (n as i64 * 37) % 600);
     let unconfirmed = n % 31 == 6;
     SessionView {
-        key: SessionKey { machine: machine.as_str().into(), boot: Digest([n as u8; 16]), logon: LogonId::new(&format!("{n}")).expect("a name") },
+        key: SessionKey {
+            machine: machine.as_str().into(),
+            boot: Digest([n as u8; 16]),
+            logon: LogonId::new(&format!("{n}")).expect("a name"),
+        },
         user: USERS[n % USERS.len()].into(),
         display_name: NAMES.get(n % 7).map(|name| (*name).to_owned()),
         session_type: Some(kind),
-        state: [SessionState::Open, SessionState::Open, SessionState::Open, SessionState::Locked, SessionState::Open, SessionState::Disconnected][(n * 5 + n / 4) % 6],
+        state: [
+            SessionState::Open,
+            SessionState::Open,
+            SessionState::Open,
+            SessionState::Locked,
+            SessionState::Open,
+            SessionState::Disconnected,
+        ][(n * 5 + n / 4) % 6],
         machine,
         client_name: remote.then(|| format!("pc-{:04}", 300 + n % 90)),
         client_address: (n % 5 != 0).then(|| format!("10.4.{}.{}", n % 9, 10 + n % 200)),
@@ -85,7 +106,14 @@ pub fn sessions_run(n: u8, at: i64, preview: bool) -> RunView {
     let difference = |difference, n: usize, here: Option<SessionState>, there: Option<SessionState>| {
         let s = session(n);
         let side = |state: SessionState| SessionSide { state, since: Some(now() - 3_600_000) };
-        SessionDifference { difference, key: s.key, user: s.user, machine: s.machine, here: here.map(side), there: there.map(side) }
+        SessionDifference {
+            difference,
+            key: s.key,
+            user: s.user,
+            machine: s.machine,
+            here: here.map(side),
+            there: there.map(side),
+        }
     };
     RunView {
         kind: SyncKind::Sessions,
@@ -115,13 +143,29 @@ pub fn revision() -> Revision {
 
 pub fn log(n: u64) -> LogEvent {
     let (id, level, message) = match n % 5 {
-        0 => (1204, Level::Error, "Events synchronization failed: the Primary refused the connection. What was fetched before stays; the next attempt is in 60 s."),
+        0 => (
+            1204,
+            Level::Error,
+            "Events synchronization failed: the Primary refused the connection. What was fetched before stays; the next attempt is in 60 s.",
+        ),
         1 => (1101, Level::Information, "The server has started as Backup of srv-a.corp.example."),
-        2 => (1310, Level::Warning, "E-mail is not set on this Backup: nobody would be told during a takeover. Set it in Properties."),
+        2 => (
+            1310,
+            Level::Warning,
+            "E-mail is not set on this Backup: nobody would be told during a takeover. Set it in Properties.",
+        ),
         3 => (1201, Level::Information, "Sessions synchronization is done: 1 added, 2 changed, 0 closed."),
         _ => (1410, Level::Information, "admin changed the limits of user a.okafor: 2 in total."),
     };
-    let details = [("server", "srv-b.corp.example"), ("other server", "srv-a.corp.example"), ("operation", "synchronize_events"), ("stage", "connect"), ("address", "10.4.0.2:8443"), ("error", "connection refused (os error 111)"), ("position", "1902114")];
+    let details = [
+        ("server", "srv-b.corp.example"),
+        ("other server", "srv-a.corp.example"),
+        ("operation", "synchronize_events"),
+        ("stage", "connect"),
+        ("address", "10.4.0.2:8443"),
+        ("error", "connection refused (os error 111)"),
+        ("position", "1902114"),
+    ];
     LogEvent {
         number: 900 - n,
         id,

@@ -45,7 +45,8 @@ async fn main() {
     let contexts = move || {
         provide_context::<SharedPorts>(ports.clone());
         if std::env::var_os("PREVIEW_NOBODY").is_none() {
-            let role = if std::env::var_os("PREVIEW_READ_ONLY").is_some() { Role::ReadOnly } else { Role::Administrator };
+            let role =
+                if std::env::var_os("PREVIEW_READ_ONLY").is_some() { Role::ReadOnly } else { Role::Administrator };
             provide_context(Caller { name: "admin".into(), role });
         }
     };
@@ -76,7 +77,8 @@ async fn main() {
 }
 
 async fn style() -> Response {
-    let mut names: Vec<_> = std::fs::read_dir("style").into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    let mut names: Vec<_> =
+        std::fs::read_dir("style").into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     names.retain(|path| path.extension().is_some_and(|e| e == "css"));
     names.sort_by_key(|path| (path.file_name().is_none_or(|n| n != "tokens.css"), path.clone()));
     let text: String = names.iter().filter_map(|path| std::fs::read_to_string(path).ok()).collect();

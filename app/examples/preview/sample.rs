@@ -37,12 +37,26 @@ fn problem(status: u16, code: &str, title: &str, detail: &str) -> Problem {
 
 impl Sample {
     pub fn new(scene: &str) -> Self {
-        let rule = |n: u8, kind, name: &str, limits| ProtectedAccount { id: userlock_core::id::DecisionId([n; 16]), subject: Subject { kind, name: name.into() }, limits };
+        let rule = |n: u8, kind, name: &str, limits| ProtectedAccount {
+            id: userlock_core::id::DecisionId([n; 16]),
+            subject: Subject { kind, name: name.into() },
+            limits,
+        };
         let rules = vec![
             rule(1, SubjectKind::User, "a.okafor", Limits { total: Some(2), terminal: Some(1), ..Limits::default() }),
-            rule(2, SubjectKind::User, "svc-backup", Limits { total: Some(1), workstation: Some(0), ..Limits::default() }),
+            rule(
+                2,
+                SubjectKind::User,
+                "svc-backup",
+                Limits { total: Some(1), workstation: Some(0), ..Limits::default() },
+            ),
             rule(3, SubjectKind::Group, "contractors", Limits { total: Some(2), vpn: Some(0), ..Limits::default() }),
-            rule(4, SubjectKind::Everybody, "", Limits { workstation: Some(2), vpn: Some(1), wifi: Some(3), ..Limits::default() }),
+            rule(
+                4,
+                SubjectKind::Everybody,
+                "",
+                Limits { workstation: Some(2), vpn: Some(1), wifi: Some(3), ..Limits::default() },
+            ),
         ];
         Self { scene: scene.into(), started: now(), ticks: AtomicU64::new(0), rules: Mutex::new(rules) }
     }
@@ -74,7 +88,12 @@ impl Sample {
             "returning" => Phase::Returning,
             _ => Phase::Serving,
         };
-        let phase_view = |phase| PhaseView { phase, since: self.started, reason: String::new(), waits_for: if phase == Phase::Returning { "the Backup's records".into() } else { String::new() } };
+        let phase_view = |phase| PhaseView {
+            phase,
+            since: self.started,
+            reason: String::new(),
+            waits_for: if phase == Phase::Returning { "the Backup's records".into() } else { String::new() },
+        };
         let other = if role == ServerRole::Backup { ServerRole::Primary } else { ServerRole::Backup };
         let peer = (self.scene != "alone").then(|| PeerView {
             role: other,
@@ -178,7 +197,11 @@ impl Sample {
     }
 
     fn on_backup<T>(&self, value: T) -> Result<T, Problem> {
-        if self.role() == ServerRole::Backup { Ok(value) } else { Err(problem(409, "not_on_primary", "This belongs to the Backup", "Synchronization is started there.")) }
+        if self.role() == ServerRole::Backup {
+            Ok(value)
+        } else {
+            Err(problem(409, "not_on_primary", "This belongs to the Backup", "Synchronization is started there."))
+        }
     }
 }
 
@@ -224,7 +247,10 @@ impl Ports for Sample {
     }
 
     fn act_on_session(&self, _: Caller, key: SessionKey, _: ActionRequest) -> Answer<'_, ActionResponse> {
-        ready(Ok(ActionResponse { command_id: None, message: format!("The agent on {} is told to end the session.", key.machine) }))
+        ready(Ok(ActionResponse {
+            command_id: None,
+            message: format!("The agent on {} is told to end the session.", key.machine),
+        }))
     }
 
     fn synchronization(&self) -> Answer<'_, SynchronizationView> {
@@ -255,23 +281,59 @@ impl Ports for Sample {
     }
 
     fn test_connection(&self, _: Caller) -> Answer<'_, TestReport> {
-        let names = ["resolve", "connect", "tls", "authenticate", "is_primary", "same_zone", "is_administrator", "version", "clock_skew"];
+        let names = [
+            "resolve",
+            "connect",
+            "tls",
+            "authenticate",
+            "is_primary",
+            "same_zone",
+            "is_administrator",
+            "version",
+            "clock_skew",
+        ];
         let broken = self.scene == "primary-down";
         let check = |(n, name): (usize, &&str)| Check {
             name: (*name).into(),
-            ok: if !broken || n == 0 { Some(true) } else if n == 1 { Some(false) } else { None },
-            detail: if broken && n == 1 { "10.4.0.2:8443 refused the connection. Is the Primary started?".into() } else { "srv-a.corp.example:8443".into() },
+            ok: if !broken || n == 0 {
+                Some(true)
+            } else if n == 1 {
+                Some(false)
+            } else {
+                None
+            },
+            detail: if broken && n == 1 {
+                "10.4.0.2:8443 refused the connection. Is the Primary started?".into()
+            } else {
+                "srv-a.corp.example:8443".into()
+            },
         };
         ready(self.on_backup(TestReport { ok: !broken, checks: names.iter().enumerate().map(check).collect() }))
     }
 
     fn general(&self) -> Answer<'_, Section<GeneralFields>> {
-        let value = General { zone_name: "corp".into(), time_zone: "Europe/Paris".into(), realms: userlock_core::account::Realms(vec![vec!["CORP".into(), "corp.example".into()]]), ..General::default() };
+        let value = General {
+            zone_name: "corp".into(),
+            time_zone: "Europe/Paris".into(),
+            realms: userlock_core::account::Realms(vec![vec!["CORP".into(), "corp.example".into()]]),
+            ..General::default()
+        };
         ready(Ok(Section { value, etag: "\"3.41\"".into(), read_only: self.read_only() }))
     }
 
-    fn change_general(&self, _: Caller, _: String, fields: GeneralFields, _: Option<String>) -> Answer<'_, Section<GeneralFields>> {
-        let mut problem = problem(422, "invalid_field", "This value cannot be used", "general.time_zone: must be the name of a time zone, such as Europe/Paris");
+    fn change_general(
+        &self,
+        _: Caller,
+        _: String,
+        fields: GeneralFields,
+        _: Option<String>,
+    ) -> Answer<'_, Section<GeneralFields>> {
+        let mut problem = problem(
+            422,
+            "invalid_field",
+            "This value cannot be used",
+            "general.time_zone: must be the name of a time zone, such as Europe/Paris",
+        );
         problem.field = Some("general.time_zone".into());
         let good = fields.time_zone.contains('/');
         ready(if good { Ok(Section { value: fields, etag: "\"3.42\"".into(), read_only: None }) } else { Err(problem) })
@@ -289,31 +351,60 @@ impl Ports for Sample {
         ready(self.on_backup(Section { value, etag: "\"7\"".into(), read_only: None }))
     }
 
-    fn change_synchronization_section(&self, _: Caller, _: String, section: SynchronizationSection, _: Option<String>) -> Answer<'_, Section<SynchronizationSection>> {
+    fn change_synchronization_section(
+        &self,
+        _: Caller,
+        _: String,
+        section: SynchronizationSection,
+        _: Option<String>,
+    ) -> Answer<'_, Section<SynchronizationSection>> {
         ready(Ok(Section { value: section, etag: "\"8\"".into(), read_only: None }))
     }
 
     fn protected_accounts(&self, _: u32, _: Option<String>) -> Answer<'_, Section<Page<ProtectedAccountView>>> {
         let rules = self.rules.lock().expect("not poisoned").clone();
-        let items: Vec<_> = rules.into_iter().map(|account| ProtectedAccountView { account, etag: "\"3.41\"".into() }).collect();
-        ready(Ok(Section { value: Page { total: Some(items.len() as u64), items, next: None }, etag: "\"3.41\"".into(), read_only: self.read_only() }))
+        let items: Vec<_> =
+            rules.into_iter().map(|account| ProtectedAccountView { account, etag: "\"3.41\"".into() }).collect();
+        ready(Ok(Section {
+            value: Page { total: Some(items.len() as u64), items, next: None },
+            etag: "\"3.41\"".into(),
+            read_only: self.read_only(),
+        }))
     }
 
     fn protected_account(&self, id: RuleId) -> Answer<'_, Section<ProtectedAccountView>> {
         let found = self.rules.lock().expect("not poisoned").iter().find(|r| r.id == id).cloned();
-        let found = found.ok_or_else(|| problem(404, "no_such_rule", "There is no such rule", "It may have been deleted."));
-        ready(found.map(|account| Section { value: ProtectedAccountView { account, etag: "\"3.41\"".into() }, etag: "\"3.41\"".into(), read_only: self.read_only() }))
+        let found =
+            found.ok_or_else(|| problem(404, "no_such_rule", "There is no such rule", "It may have been deleted."));
+        ready(found.map(|account| Section {
+            value: ProtectedAccountView { account, etag: "\"3.41\"".into() },
+            etag: "\"3.41\"".into(),
+            read_only: self.read_only(),
+        }))
     }
 
     fn create_protected_account(&self, _: Caller, input: ProtectedAccountInput) -> Answer<'_, ProtectedAccountView> {
         let mut rules = self.rules.lock().expect("not poisoned");
-        let account = ProtectedAccount { id: userlock_core::id::DecisionId([rules.len() as u8 + 40; 16]), subject: input.subject, limits: input.limits };
+        let account = ProtectedAccount {
+            id: userlock_core::id::DecisionId([rules.len() as u8 + 40; 16]),
+            subject: input.subject,
+            limits: input.limits,
+        };
         rules.push(account.clone());
         ready(Ok(ProtectedAccountView { account, etag: "\"3.42\"".into() }))
     }
 
-    fn change_protected_account(&self, _: Caller, id: RuleId, _: String, input: ProtectedAccountInput) -> Answer<'_, ProtectedAccountView> {
-        ready(Ok(ProtectedAccountView { account: ProtectedAccount { id, subject: input.subject, limits: input.limits }, etag: "\"3.42\"".into() }))
+    fn change_protected_account(
+        &self,
+        _: Caller,
+        id: RuleId,
+        _: String,
+        input: ProtectedAccountInput,
+    ) -> Answer<'_, ProtectedAccountView> {
+        ready(Ok(ProtectedAccountView {
+            account: ProtectedAccount { id, subject: input.subject, limits: input.limits },
+            etag: "\"3.42\"".into(),
+        }))
     }
 
     fn delete_protected_account(&self, _: Caller, id: RuleId, _: String, _: Option<String>) -> Answer<'_, ()> {
@@ -322,7 +413,11 @@ impl Ports for Sample {
     }
 
     fn application_log(&self, query: LogQuery) -> Answer<'_, Page<LogEvent>> {
-        let items: Vec<_> = (0..60).map(log).filter(|e| query.level.is_none_or(|l| e.level >= l)).filter(|e| query.id.is_none_or(|id| e.id == id)).collect();
+        let items: Vec<_> = (0..60)
+            .map(log)
+            .filter(|e| query.level.is_none_or(|l| e.level >= l))
+            .filter(|e| query.id.is_none_or(|id| e.id == id))
+            .collect();
         ready(Ok(Page { total: None, items, next: None }))
     }
 }

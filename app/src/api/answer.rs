@@ -130,8 +130,9 @@ fn is_server_function() -> bool {
 
 fn accepts_html() -> bool {
     is_server_function()
-        && use_context::<Parts>()
-            .is_some_and(|p| p.headers.get(ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("text/html")))
+        && use_context::<Parts>().is_some_and(|p| {
+            p.headers.get(ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("text/html"))
+        })
 }
 
 /// 303 to a page of this dashboard. Of the `Referer` only path and query count, so that no other site is ever a target.

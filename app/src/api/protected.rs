@@ -77,7 +77,10 @@ fn limit(field: &str, text: &str) -> Result<Option<u32>, Refused> {
         "" => Ok(None),
         number => match number.parse() {
             Ok(n) if n <= 100_000 => Ok(Some(n)),
-            _ => Err(Refused::field(field, "Must be a number from 0 to 100000, or empty for \u{201c}not configured\u{201d}.")),
+            _ => Err(Refused::field(
+                field,
+                "Must be a number from 0 to 100000, or empty for \u{201c}not configured\u{201d}.",
+            )),
         },
     }
 }

@@ -16,13 +16,23 @@ impl Refused {
     /// Nobody is signed in.
     #[must_use]
     pub fn sign_in() -> Self {
-        Self(problem(401, "sign_in_required", "You are not signed in", "Your sign-in has ended. Sign in again; nothing was changed."))
+        Self(problem(
+            401,
+            "sign_in_required",
+            "You are not signed in",
+            "Your sign-in has ended. Sign in again; nothing was changed.",
+        ))
     }
 
     /// The caller lacks a right.
     #[must_use]
     pub fn forbidden() -> Self {
-        Self(problem(403, "forbidden", "Your account may not do this", "Nothing was changed. An administrator can do it, or give your account the right."))
+        Self(problem(
+            403,
+            "forbidden",
+            "Your account may not do this",
+            "Nothing was changed. An administrator can do it, or give your account the right.",
+        ))
     }
 
     /// A field of a form is wrong.
@@ -57,12 +67,18 @@ impl FromServerFnError for Refused {
     /// On the server this happens when arguments cannot be read: then who asks is checked first, as everywhere.
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         let refused = match &error {
-            ServerFnErrorErr::Request(_) => {
-                Self(problem(0, "unreachable", "This server does not answer", "Nothing is known to have changed. Try again; the other server's dashboard shows what it knows."))
-            }
-            ServerFnErrorErr::Args(text) | ServerFnErrorErr::MissingArg(text) => {
-                Self(problem(400, "invalid_arguments", "The form could not be read", &format!("{text}. Nothing was changed.")))
-            }
+            ServerFnErrorErr::Request(_) => Self(problem(
+                0,
+                "unreachable",
+                "This server does not answer",
+                "Nothing is known to have changed. Try again; the other server's dashboard shows what it knows.",
+            )),
+            ServerFnErrorErr::Args(text) | ServerFnErrorErr::MissingArg(text) => Self(problem(
+                400,
+                "invalid_arguments",
+                "The form could not be read",
+                &format!("{text}. Nothing was changed."),
+            )),
             other => Self(problem(500, "internal", "The answer could not be read", &other.to_string())),
         };
         #[cfg(feature = "ssr")]

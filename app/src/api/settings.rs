@@ -53,7 +53,9 @@ impl GeneralForm {
             "deny" => OfflinePolicy::Deny,
             "allow_seen" => {
                 let days = self.offline_days.trim().parse().ok().filter(|d| (1..=365).contains(d));
-                OfflinePolicy::AllowSeen(days.ok_or_else(|| Refused::field("offline_days", "Must be from 1 to 365 days."))?)
+                OfflinePolicy::AllowSeen(
+                    days.ok_or_else(|| Refused::field("offline_days", "Must be from 1 to 365 days."))?,
+                )
             }
             _ => return Err(Refused::field("offline_policy", "Choose what agents answer.")),
         };
@@ -166,11 +168,15 @@ mod tests {
     #[test]
     fn an_interval_has_a_unit_and_bounds() {
         let seconds = |interval: &str, unit: &str| {
-            SynchronizationForm { interval: interval.into(), unit: unit.into(), ..Default::default() }.interval_seconds().ok()
+            SynchronizationForm { interval: interval.into(), unit: unit.into(), ..Default::default() }
+                .interval_seconds()
+                .ok()
         };
         assert_eq!(seconds("1", "minutes"), Some(60));
         assert_eq!(seconds(" 24 ", "hours"), Some(86_400));
-        for (interval, unit) in [("0", "seconds"), ("25", "hours"), ("4294967295", "hours"), ("", "minutes"), ("1", "days")] {
+        for (interval, unit) in
+            [("0", "seconds"), ("25", "hours"), ("4294967295", "hours"), ("", "minutes"), ("1", "days")]
+        {
             assert_eq!(seconds(interval, unit), None, "{interval} {unit}");
         }
     }

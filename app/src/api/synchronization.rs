@@ -27,8 +27,9 @@ pub async fn synchronize_events() -> Result<RunStarted, Refused> {
 /// Starts Sessions synchronization, or with `preview` only the comparison.
 #[server(name = SynchronizeSessions, prefix = "/fn", endpoint = "synchronize-sessions")]
 pub async fn synchronize_sessions(#[server(default)] preview: bool) -> Result<RunStarted, Refused> {
-    let call =
-        move |ports: crate::ports::SharedPorts, caller| async move { ports.synchronize_sessions(caller, preview).await };
+    let call = move |ports: crate::ports::SharedPorts, caller| async move {
+        ports.synchronize_sessions(caller, preview).await
+    };
     let what = if preview { "The comparison of the lists" } else { "Synchronize sessions" };
     super::answer::act(super::Right::Operate, call, |started: &RunStarted| at_run(started, what)).await
 }

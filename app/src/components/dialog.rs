@@ -14,7 +14,9 @@ fn begin(dialog: NodeRef<html::Dialog>, open: RwSignal<bool>) {
     // It fails only for an element that is not in the page.
     let _ = element.show_modal();
     let first = |selector| browser::all(&element, selector).into_iter().next();
-    if let Some(target) = first("[autofocus]").or_else(|| first(".dialog-body .primary:not(:disabled)")).or_else(|| first("button")) {
+    if let Some(target) =
+        first("[autofocus]").or_else(|| first(".dialog-body .primary:not(:disabled)")).or_else(|| first("button"))
+    {
         browser::focus_element(&target);
     }
 }

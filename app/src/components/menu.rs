@@ -131,7 +131,8 @@ pub fn Menu(
     });
     let outside = window_event_listener(ev::pointerdown, move |event| {
         let Some(details) = details.get_untracked() else { return };
-        let inside = event.target().and_then(|t| t.dyn_into::<web_sys::Node>().ok()).is_some_and(|t| details.contains(Some(&t)));
+        let inside =
+            event.target().and_then(|t| t.dyn_into::<web_sys::Node>().ok()).is_some_and(|t| details.contains(Some(&t)));
         if asked.get_untracked().is_some() && !inside {
             asked.set(None);
         }

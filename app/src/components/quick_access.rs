@@ -26,7 +26,10 @@ pub(super) fn elsewhere(overview: &Overview) -> Option<Elsewhere> {
         return None;
     }
     let Some(peer) = &overview.server.peer else {
-        return Some(Elsewhere { text: "Synchronization belongs to a Backup. This zone has none yet.".into(), link: None });
+        return Some(Elsewhere {
+            text: "Synchronization belongs to a Backup. This zone has none yet.".into(),
+            link: None,
+        });
     };
     let name = if peer.name.is_empty() { "the Backup".to_owned() } else { peer.name.clone() };
     let link = peer.address.as_deref().and_then(|a| query::elsewhere(a, "/")).map(|href| (name, href));

@@ -2,7 +2,7 @@
 
 use leptos::{prelude::*, task::spawn_local};
 use userlock_core::{
-    api::{Difference, Problem, RunState, RunStarted, RunView, TestReport, Tone},
+    api::{Difference, Problem, RunStarted, RunState, RunView, TestReport, Tone},
     id::RunId,
 };
 
@@ -167,7 +167,9 @@ impl Runs {
 
     fn tell(self, job: RwSignal<Job>) {
         job.with_untracked(|job| match job {
-            Job::At(run) => self.notices.tell(run_tone(run), format!("{}: {}", words::run_kind(run), words::run_result(run))),
+            Job::At(run) => {
+                self.notices.tell(run_tone(run), format!("{}: {}", words::run_kind(run), words::run_result(run)))
+            }
             Job::Refused(problem) => self.notices.tell(Tone::Down, problem_text(problem)),
             Job::Idle | Job::Starting => {}
         });
@@ -341,7 +343,8 @@ pub fn SessionsSync() -> impl IntoView {
     let live = Live::of_page();
     let difference = move || {
         let done = runs.sessions.get();
-        let job = if matches!(&done, Job::At(run) if run.state == RunState::Succeeded) { done } else { runs.preview.get() };
+        let job =
+            if matches!(&done, Job::At(run) if run.state == RunState::Succeeded) { done } else { runs.preview.get() };
         match job {
             Job::At(run) if run.state == RunState::Succeeded => Some(view! { <DifferenceTable run=*run/> }),
             _ => None,
@@ -389,23 +392,27 @@ pub fn TestView() -> impl IntoView {
         Some(Err(problem)) => view! { <p class="job-text bad" role="status">{problem_text(&problem)}</p> }.into_any(),
         Some(Ok(report)) => {
             let summary = words::test_result(&report);
-            let checks: Vec<_> = report.checks.into_iter().map(|check| {
-                let (tone, said) = match check.ok {
-                    Some(true) => (Tone::Ok, "passed"),
-                    Some(false) => (Tone::Down, "failed"),
-                    None => (Tone::Neutral, "not made"),
-                };
-                view! {
-                    <li class=super::tone_class(tone)>
-                        <Icon glyph=Glyph::of(tone)/>
-                        <div>
-                            <strong>{words::check_name(&check.name).to_owned()}</strong>
-                            <span class="visually-hidden">{format!(" {said}")}</span>
-                            <span class="muted">{check.detail}</span>
-                        </div>
-                    </li>
-                }
-            }).collect();
+            let checks: Vec<_> = report
+                .checks
+                .into_iter()
+                .map(|check| {
+                    let (tone, said) = match check.ok {
+                        Some(true) => (Tone::Ok, "passed"),
+                        Some(false) => (Tone::Down, "failed"),
+                        None => (Tone::Neutral, "not made"),
+                    };
+                    view! {
+                        <li class=super::tone_class(tone)>
+                            <Icon glyph=Glyph::of(tone)/>
+                            <div>
+                                <strong>{words::check_name(&check.name).to_owned()}</strong>
+                                <span class="visually-hidden">{format!(" {said}")}</span>
+                                <span class="muted">{check.detail}</span>
+                            </div>
+                        </li>
+                    }
+                })
+                .collect();
             view! { <ul class="checks">{checks}</ul><p role="status" class="muted">{summary}</p> }.into_any()
         }
     };
@@ -424,7 +431,9 @@ pub fn last_line(run: &RunView, now: i64) -> String {
     let at = run.ended_at.unwrap_or(run.started_at);
     let what = match (&run.events, &run.sessions) {
         (Some(events), _) => format!(" · {} applied", grouped(events.applied)),
-        (_, Some(s)) => format!(" · {} equal, {} changed", grouped(s.unchanged), grouped(s.added + s.changed + s.closed)),
+        (_, Some(s)) => {
+            format!(" · {} equal, {} changed", grouped(s.unchanged), grouped(s.added + s.changed + s.closed))
+        }
         _ => String::new(),
     };
     format!("last {}{what}", time::ago(at, now))

@@ -129,7 +129,8 @@ fn ServerName() -> impl IntoView {
     let host = ContextHost::new();
     let name = Memo::new(move |_| live.read(|o| o.server.name.clone()));
     let state = Memo::new(move |_| {
-        live.read(|o| Some((o.server.role.title(), own_state(&o.server)))).map(|(role, (tone, state))| (tone, format!("{role} · {state}")))
+        live.read(|o| Some((o.server.role.title(), own_state(&o.server))))
+            .map(|(role, (tone, state))| (tone, format!("{role} · {state}")))
     });
     let tone = Signal::derive(move || state.get().map_or(Tone::Neutral, |s| s.0));
     let text = Signal::derive(move || state.get().map(|s| s.1).unwrap_or_default());

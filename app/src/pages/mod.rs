@@ -96,7 +96,10 @@ fn FormProblem(
 
 /// Marks a field that a problem names, for the browser and for a screen reader. The server names fields with their
 /// section before them (`general.time_zone`, `limits.vpn`).
-fn invalid(problem: RwSignal<Option<Problem>>, field: &'static str) -> impl Fn() -> Option<&'static str> + Clone + Send + Sync {
+fn invalid(
+    problem: RwSignal<Option<Problem>>,
+    field: &'static str,
+) -> impl Fn() -> Option<&'static str> + Clone + Send + Sync {
     move || {
         problem.with(|problem| {
             let named = problem.as_ref()?.field.as_deref()?;

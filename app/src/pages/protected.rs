@@ -16,8 +16,14 @@ use crate::{
 };
 
 /// The limits, by field and word.
-const LIMITS: [(&str, &str); 6] =
-    [("total", "In total"), ("workstation", "Workstation"), ("terminal", "Terminal"), ("vpn", "VPN"), ("wifi", "Wi-Fi"), ("web", "Web")];
+const LIMITS: [(&str, &str); 6] = [
+    ("total", "In total"),
+    ("workstation", "Workstation"),
+    ("terminal", "Terminal"),
+    ("vpn", "VPN"),
+    ("wifi", "Wi-Fi"),
+    ("web", "Web"),
+];
 
 fn limit_of(limits: &Limits, field: &str) -> Option<u32> {
     limits.each().find(|(name, _)| *name == field).and_then(|(_, limit)| limit)
@@ -45,7 +51,10 @@ fn may_change(live: Live) -> bool {
 pub fn RulesPage() -> impl IntoView {
     let live = Live::of_page();
     let cursor = query_value("cursor");
-    let rules = Resource::new_blocking(move || cursor.get(), |cursor| api::protected_accounts((!cursor.is_empty()).then_some(cursor)));
+    let rules = Resource::new_blocking(
+        move || cursor.get(),
+        |cursor| api::protected_accounts((!cursor.is_empty()).then_some(cursor)),
+    );
     let count = Memo::new(move |_| grouped(live.read(|o| o.figures.protected_accounts)));
     view! {
         <PageHead title="Protected accounts" count=count/>
@@ -152,12 +161,15 @@ pub fn EditRulePage() -> impl IntoView {
     let live = Live::of_page();
     let params = use_params_map();
     let id = Memo::new(move |_| params.with(|p| p.get("id")).unwrap_or_default());
-    let rule = Resource::new_blocking(move || id.get(), |id| async move {
-        match id.parse::<RuleId>() {
-            Ok(id) => api::protected_account(id).await.map(Some),
-            Err(_) => Ok(None),
-        }
-    });
+    let rule = Resource::new_blocking(
+        move || id.get(),
+        |id| async move {
+            match id.parse::<RuleId>() {
+                Ok(id) => api::protected_account(id).await.map(Some),
+                Err(_) => Ok(None),
+            }
+        },
+    );
     view! {
         <PageHead title="Protected account"/>
         <WithQuickAccess>
@@ -215,7 +227,10 @@ fn RuleForm(rule: Option<ProtectedAccountView>) -> impl IntoView {
             match api::save_protected_account(form).await {
                 Ok(view) => {
                     navigate.with_value(|go| go("/protected-accounts", leptos_router::NavigateOptions::default()));
-                    tell_later(notices, format!("The rule for {} is saved. It holds from the next logon.", view.account.subject));
+                    tell_later(
+                        notices,
+                        format!("The rule for {} is saved. It holds from the next logon.", view.account.subject),
+                    );
                 }
                 Err(refused) => form_problem(refused, problem),
             }

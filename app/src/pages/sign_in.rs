@@ -15,7 +15,9 @@ fn reason(code: &str) -> Option<&'static str> {
         "" => None,
         "invalid" => Some("This name and password do not go together. Check both and try again."),
         "locked" => Some("Too many attempts. Wait a minute, then try again."),
-        "unavailable" => Some("This server cannot check accounts at the moment. Try again, or sign in on the other server."),
+        "unavailable" => {
+            Some("This server cannot check accounts at the moment. Try again, or sign in on the other server.")
+        }
         _ => Some("You could not be signed in. Try again."),
     }
 }

@@ -2,7 +2,7 @@
 
 use leptos::{ev::SubmitEvent, form::FromFormData, prelude::*, task::spawn_local};
 use userlock_core::{
-    api::{Problem, RunState, RunView, Section, SynchronizationSection, SynchronizationView, SyncKind, Tone},
+    api::{Problem, RunState, RunView, Section, SyncKind, SynchronizationSection, SynchronizationView, Tone},
     id::RunId,
 };
 
@@ -10,7 +10,8 @@ use super::{FormProblem, WithQuickAccess, form_problem, invalid, query_value, sh
 use crate::{
     api::{self, ChangeSynchronizationSection, Refused, Right},
     components::{
-        Ago, Badge, DifferenceTable, Fact, Glyph, Icon, Job, JobView, Notices, PageHead, Runs, SessionsSync, When, run_tone,
+        Ago, Badge, DifferenceTable, Fact, Glyph, Icon, Job, JobView, Notices, PageHead, Runs, SessionsSync, When,
+        run_tone,
     },
     live::Live,
     present::{
@@ -120,7 +121,9 @@ fn Settings(section: Section<SynchronizationSection>) -> impl IntoView {
     let fingerprint = value.primary_fingerprint.clone();
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
-        let Ok(ChangeSynchronizationSection { form, .. }) = ChangeSynchronizationSection::from_event(&event) else { return };
+        let Ok(ChangeSynchronizationSection { form, .. }) = ChangeSynchronizationSection::from_event(&event) else {
+            return;
+        };
         if busy.get_untracked() {
             return;
         }

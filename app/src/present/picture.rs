@@ -312,10 +312,18 @@ fn link(overview: &Overview, zone: &Zone, now: i64) -> Note {
             let behind = peer.lag_events.map(|n| format!("{} behind", counted(n, "event", "events")));
             let seconds = peer.lag_seconds.map(|s| format!("{} s", measure(s)));
             let title: Vec<_> = behind.into_iter().chain(seconds).collect();
-            let tone = if peer.lag_events.is_some_and(|n| n > 0) || server.phase == Phase::Paused { Tone::Attention } else { Tone::Ok };
+            let tone = if peer.lag_events.is_some_and(|n| n > 0) || server.phase == Phase::Paused {
+                Tone::Attention
+            } else {
+                Tone::Ok
+            };
             let lines = match synchronization {
                 Some(_) => schedule.into_iter().chain(last_success).collect(),
-                None => peer.last_contact.map(|at| format!("as the Backup told {}", time::ago(at, now))).into_iter().collect(),
+                None => peer
+                    .last_contact
+                    .map(|at| format!("as the Backup told {}", time::ago(at, now)))
+                    .into_iter()
+                    .collect(),
             };
             Note { tone, title: if title.is_empty() { "in contact".into() } else { title.join(" · ") }, lines }
         }
@@ -360,7 +368,11 @@ fn certificate(overview: &Overview, zone: &Zone, now: i64) -> Note {
         }
         _ => {
             let ahead = (c.ahead > 0).then(|| format!("{} ahead of {other}", counted(c.ahead, "event", "events")));
-            Note { tone: Tone::Attention, title: "Lists may differ".into(), lines: ahead.into_iter().chain(equal_at).collect() }
+            Note {
+                tone: Tone::Attention,
+                title: "Lists may differ".into(),
+                lines: ahead.into_iter().chain(equal_at).collect(),
+            }
         }
     }
 }
@@ -378,14 +390,20 @@ fn answers(overview: &Overview, certificate: &Note) -> [Answer; 3] {
     let peer_name = peer.map(|p| p.name.clone()).unwrap_or_default();
     let own = server.name.clone();
     let (tone, watched, by, name) = match (server.role, peer.map(|p| p.state)) {
-        _ if server.phase == Phase::Superseded => (Tone::Attention, "Elsewhere", "The server that took over", peer_name),
+        _ if server.phase == Phase::Superseded => {
+            (Tone::Attention, "Elsewhere", "The server that took over", peer_name)
+        }
         (ServerRole::Primary, _) if server.phase == Phase::Returning => {
             (Tone::Attention, "Yes, decisions shortly", "The Primary", own)
         }
         (ServerRole::Primary, _) => (Tone::Ok, "Yes", "The Primary", own),
-        (ServerRole::Backup, _) if stands_in(server) => (Tone::Attention, "Yes, without its Primary", "This Backup", own),
+        (ServerRole::Backup, _) if stands_in(server) => {
+            (Tone::Attention, "Yes, without its Primary", "This Backup", own)
+        }
         (ServerRole::Backup, Some(PeerState::Up)) => (Tone::Ok, "Yes", "The Primary", peer_name),
-        (ServerRole::Backup, _) => (Tone::Neutral, "Not known yet", "Not known yet", "the Primary has not been heard of".to_owned()),
+        (ServerRole::Backup, _) => {
+            (Tone::Neutral, "Not known yet", "Not known yet", "the Primary has not been heard of".to_owned())
+        }
     };
     // One server alone does its work, but there is none to follow it.
     let (spare, name) = match (server.role, peer.map(|p| p.state)) {

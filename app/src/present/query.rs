@@ -102,7 +102,10 @@ mod tests {
 
     #[test]
     fn empty_values_are_left_out() {
-        assert_eq!(address("/sessions", &[("q", "a&b"), ("type", ""), ("sort", "-user")]), "/sessions?q=a%26b&sort=-user");
+        assert_eq!(
+            address("/sessions", &[("q", "a&b"), ("type", ""), ("sort", "-user")]),
+            "/sessions?q=a%26b&sort=-user"
+        );
     }
 
     #[test]

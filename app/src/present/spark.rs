@@ -65,7 +65,11 @@ mod tests {
 
     #[test]
     fn the_line_stays_inside_and_denials_are_ticks() {
-        let drawn = chart(&[Activity { logons: 0, denied: 0 }, Activity { logons: 10, denied: 2 }, Activity { logons: 5, denied: 0 }]);
+        let drawn = chart(&[
+            Activity { logons: 0, denied: 0 },
+            Activity { logons: 10, denied: 2 },
+            Activity { logons: 5, denied: 0 },
+        ]);
         assert_eq!(drawn.line, "M0.0 90.0L300.0 4.0L600.0 47.0");
         assert_eq!(drawn.denials, "M300.0 118V106.0");
         assert_eq!(drawn.top, 10);

@@ -85,7 +85,9 @@ impl Zone {
 /// The machine-readable form for `<time datetime>`, in UTC.
 #[must_use]
 pub fn iso(ms: i64) -> String {
-    DateTime::from_timestamp_millis(ms).map(|t| t.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)).unwrap_or_default()
+    DateTime::from_timestamp_millis(ms)
+        .map(|t| t.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
+        .unwrap_or_default()
 }
 
 fn month(number: u32) -> &'static str {
@@ -149,9 +151,9 @@ pub fn took(ms: u64) -> String {
 /// An interval of the schedule as its largest whole unit: `(1, "minutes")`.
 #[must_use]
 pub fn interval(seconds: u32) -> (u32, &'static str) {
-    if seconds >= 3600 && seconds % 3600 == 0 {
+    if seconds >= 3600 && seconds.is_multiple_of(3600) {
         (seconds / 3600, "hours")
-    } else if seconds >= 60 && seconds % 60 == 0 {
+    } else if seconds >= 60 && seconds.is_multiple_of(60) {
         (seconds / 60, "minutes")
     } else {
         (seconds, "seconds")

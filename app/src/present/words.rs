@@ -143,7 +143,9 @@ pub fn side(side: Option<SessionSide>, zone: &Zone, now: i64) -> String {
     match side {
         None => "\u{2014}".into(),
         Some(SessionSide { state, since: None }) => state.as_str().into(),
-        Some(SessionSide { state, since: Some(since) }) => format!("{} since {}", state.as_str(), zone.near(since, now)),
+        Some(SessionSide { state, since: Some(since) }) => {
+            format!("{} since {}", state.as_str(), zone.near(since, now))
+        }
     }
 }
 
@@ -208,7 +210,8 @@ mod tests {
     use super::*;
 
     fn outcome(done: bool) -> ActionOutcome {
-        let problem = Problem { status: 404, code: "x".into(), title: "Gone".into(), detail: "It ended.".into(), field: None };
+        let problem =
+            Problem { status: 404, code: "x".into(), title: "Gone".into(), detail: "It ended.".into(), field: None };
         ActionOutcome {
             key: "k".into(),
             done: done.then(|| ActionResponse { command_id: None, message: "Forgotten.".into() }),
@@ -227,7 +230,8 @@ mod tests {
     #[test]
     fn a_failed_test_names_its_check() {
         let check = |name: &str, ok| Check { name: name.into(), ok, detail: "Connection refused.".into() };
-        let report = TestReport { ok: false, checks: vec![check("resolve", Some(true)), check("connect", Some(false))] };
+        let report =
+            TestReport { ok: false, checks: vec![check("resolve", Some(true)), check("connect", Some(false))] };
         assert_eq!(test_result(&report), "The check \u{201c}Connects\u{201d} failed. Connection refused.");
     }
 

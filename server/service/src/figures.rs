@@ -81,7 +81,10 @@ impl Figures {
         let mut sum = 0;
         for (bound, counter) in BOUNDS.iter().zip(&inner.times) {
             sum += load(counter);
-            line(format_args!("userlock_decision_seconds_bucket{{le=\"{}\"}} {sum}", Duration::from_micros(*bound).as_secs_f64()));
+            line(format_args!(
+                "userlock_decision_seconds_bucket{{le=\"{}\"}} {sum}",
+                Duration::from_micros(*bound).as_secs_f64()
+            ));
         }
         sum += inner.times.last().map(load).unwrap_or(0);
         line(format_args!("userlock_decision_seconds_bucket{{le=\"+Inf\"}} {sum}"));

@@ -108,8 +108,8 @@ pub async fn run(config: Config, listener: TcpListener, stop: CancellationToken)
         }
     };
     journal.keep_days(zone.read(|server| server.settings.settings.retention.application_log_days));
-    let sync = (zone.role() == ServerRole::Backup)
-        .then(|| Synchronizer::new(zone.clone(), journal.clone(), working.clone()));
+    let sync =
+        (zone.role() == ServerRole::Backup).then(|| Synchronizer::new(zone.clone(), journal.clone(), working.clone()));
     let (app, pair) = assemble(&config, &zone, sync.as_ref(), &journal, &product, &working).await?;
     let tending = tokio::spawn(tend::run(zone.clone(), journal.clone(), notes, working.clone()));
     let broadcasting = tokio::spawn(live::broadcast(app.clone()));

@@ -92,7 +92,10 @@ fn watch_backup(zone: &Zone, journal: &Journal, silence: &mut Episode, now: u64)
     let silent = last.is_some_and(|at| now.saturating_sub(at) >= SILENT_MS);
     let more = details([("server", &stored.name), ("address", &stored.address.url)]);
     if silent {
-        let message = format!("The Backup {} has been silent for 60 s: nothing would stand in for this Primary now.", stored.name);
+        let message = format!(
+            "The Backup {} has been silent for 60 s: nothing would stand in for this Primary now.",
+            stored.name
+        );
         silence.fail(journal, catalogue::PEER_SILENT, "silent", message, more);
     } else if last.is_some() {
         silence.heal(journal, catalogue::PEER_UP, format!("The Backup {} is heard of again.", stored.name), more);
@@ -105,7 +108,9 @@ fn watch_disk(zone: &Zone, journal: &Journal, disk: &mut Episode) {
         let message = format!("This {role} writes to its disk again.");
         disk.heal(journal, catalogue::STORAGE_RECOVERED, message, details([]));
     } else {
-        let message = format!("This {role} cannot write to its disk: it takes nothing and is not ready. Nothing acknowledged is lost.");
+        let message = format!(
+            "This {role} cannot write to its disk: it takes nothing and is not ready. Nothing acknowledged is lost."
+        );
         disk.fail(journal, catalogue::STORAGE_FAILED, "commit", message, details([("operation", &"commit")]));
     }
 }
@@ -119,8 +124,12 @@ async fn tell_notes(zone: &Zone, journal: &Journal, mut notes: mpsc::UnboundedRe
 fn tell_note(zone: &Zone, journal: &Journal, note: Note) {
     match note {
         Note::Rejected { machine, origin, seq, code } => {
-            let more = details([("machine", &machine), ("origin", &origin), ("record", &seq), ("code", &code.as_str())]);
-            let message = format!("A record of {machine} was not acceptable ({}). It is kept as rejected; what follows it is taken.", code.as_str());
+            let more =
+                details([("machine", &machine), ("origin", &origin), ("record", &seq), ("code", &code.as_str())]);
+            let message = format!(
+                "A record of {machine} was not acceptable ({}). It is kept as rejected; what follows it is taken.",
+                code.as_str()
+            );
             journal.record(catalogue::RECORD_REJECTED, message, more);
         }
         Note::Hole { machine, origin, first, last } => {
@@ -152,7 +161,10 @@ fn tell_note(zone: &Zone, journal: &Journal, note: Note) {
                 ("by", &document.by),
                 ("reason", &document.reason.as_deref().unwrap_or_default()),
             ]);
-            let message = format!("The zone's settings are at revision {}: {} changed {}.", document.revision, document.by, document.section);
+            let message = format!(
+                "The zone's settings are at revision {}: {} changed {}.",
+                document.revision, document.by, document.section
+            );
             journal.record(catalogue::SETTINGS_CHANGED, message, more);
             journal.keep_days(document.settings.retention.application_log_days);
         }

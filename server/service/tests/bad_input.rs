@@ -38,9 +38,15 @@ fn with_bodies() -> Vec<(Method, String, serde_json::Value)> {
 }
 
 /// A request of the administrator that names the present revision.
-async fn send(server: &Server, method: &Method, path: &str, body: impl Into<reqwest::Body>) -> (u16, String, Option<String>) {
+async fn send(
+    server: &Server,
+    method: &Method,
+    path: &str,
+    body: impl Into<reqwest::Body>,
+) -> (u16, String, Option<String>) {
     let etag = server.etag("/api/v1/settings/general").await;
-    let request = server.admin(method.clone(), path).header("content-type", "application/json").header("if-match", etag);
+    let request =
+        server.admin(method.clone(), path).header("content-type", "application/json").header("if-match", etag);
     problem(request.body(body).send().await.unwrap()).await
 }
 
@@ -88,17 +94,47 @@ async fn a_field_that_cannot_be_so_is_named() {
     let actions = session_actions();
     let cases: Vec<(Method, &str, serde_json::Value, &str, &str)> = vec![
         (Method::POST, "/api/v1/protected-accounts", rule(json!({ "total": -1 })), "invalid_field", "limits.total"),
-        (Method::POST, "/api/v1/protected-accounts", rule(json!({ "total": 100_001 })), "invalid_field", "limits.total"),
+        (
+            Method::POST,
+            "/api/v1/protected-accounts",
+            rule(json!({ "total": 100_001 })),
+            "invalid_field",
+            "limits.total",
+        ),
         (Method::POST, "/api/v1/protected-accounts", rule(json!({ "laptop": 1 })), "unknown_field", "limits.laptop"),
-        (Method::POST, "/api/v1/protected-accounts", json!({ "subject": { "kind": "user" } }), "invalid_field", "subject.name"),
-        (Method::POST, "/api/v1/protected-accounts", json!({ "subject": { "kind": "ou", "name": "x" } }), "invalid_field", "subject.kind"),
-        (Method::POST, "/api/v1/protected-accounts", json!({ "subject": { "kind": "x", "name": "x" } }), "invalid_field", "subject.kind"),
+        (
+            Method::POST,
+            "/api/v1/protected-accounts",
+            json!({ "subject": { "kind": "user" } }),
+            "invalid_field",
+            "subject.name",
+        ),
+        (
+            Method::POST,
+            "/api/v1/protected-accounts",
+            json!({ "subject": { "kind": "ou", "name": "x" } }),
+            "invalid_field",
+            "subject.kind",
+        ),
+        (
+            Method::POST,
+            "/api/v1/protected-accounts",
+            json!({ "subject": { "kind": "x", "name": "x" } }),
+            "invalid_field",
+            "subject.kind",
+        ),
         (Method::POST, "/api/v1/protected-accounts", json!({ "limits": {} }), "invalid_field", "subject"),
         (Method::PUT, "/api/v1/settings/general", general("zone_name", json!("")), "invalid_field", "zone_name"),
         (Method::PUT, "/api/v1/settings/general", general("zone_name", json!(7)), "invalid_field", "zone_name"),
         (Method::PUT, "/api/v1/settings/general", general("time_zone", json!("Mars?")), "invalid_field", "time_zone"),
         (Method::PUT, "/api/v1/settings/general", general("policy", json!("x")), "invalid_field", "policy"),
-        (Method::PUT, "/api/v1/settings/general", general("offline_policy", json!({ "allow_seen": 400 })), "invalid_field", "offline_policy"),
+        (
+            Method::PUT,
+            "/api/v1/settings/general",
+            general("offline_policy", json!({ "allow_seen": 400 })),
+            "invalid_field",
+            "offline_policy",
+        ),
         (Method::PUT, "/api/v1/settings/general", general("role", json!("backup")), "invalid_field", "role"),
         (Method::PUT, "/api/v1/settings/general", general("server_name", json!("x")), "invalid_field", "server_name"),
         (Method::POST, "/api/v1/tokens", json!({ "name": "" }), "invalid_field", "name"),
@@ -149,7 +185,13 @@ async fn pages_are_of_1_to_500_and_parameters_are_known() {
 async fn what_is_not_there_is_not_found() {
     let server = Server::primary().await;
     let before = server.fingerprint_of_state().await;
-    for path in ["/api/v1/nonsense", "/api/v1/sessions/x/actions/y", "/agent/v1/nonsense", "/replication/v1/nonsense", "/pkg/nonsense.js"] {
+    for path in [
+        "/api/v1/nonsense",
+        "/api/v1/sessions/x/actions/y",
+        "/agent/v1/nonsense",
+        "/replication/v1/nonsense",
+        "/pkg/nonsense.js",
+    ] {
         let (status, code, _) = problem(server.admin(Method::GET, path).send().await.unwrap()).await;
         assert_eq!((status, code.as_str()), (404, "not_found"), "{path}");
     }
@@ -203,7 +245,11 @@ async fn synchronization_on_a_backup_takes_only_what_it_knows() {
     };
     for path in ["events", "sessions", "test"].map(|kind| format!("/api/v1/synchronization/{kind}")) {
         assert_eq!(post(&path, "{").await.0, 400, "{path}");
-        assert_eq!(post(&path, r#"{"nonsense":1}"#).await, (422, "unknown_field".into(), Some("nonsense".into())), "{path}");
+        assert_eq!(
+            post(&path, r#"{"nonsense":1}"#).await,
+            (422, "unknown_field".into(), Some("nonsense".into())),
+            "{path}"
+        );
         assert_eq!(post(&path, &" ".repeat(300 * 1024)).await.0, 413, "{path}");
     }
     let response = server.admin(Method::POST, "/api/v1/synchronization/events?wait=26").send().await.unwrap();

@@ -75,7 +75,8 @@ impl Drop for Running {
 fn serve(dir: &Path, config: &str) -> Running {
     let mut command = Command::new(env!("CARGO_BIN_EXE_userlock"));
     let log = fs::File::create(dir.join("log")).unwrap();
-    let child = command.current_dir(dir).args(["serve", "--config", config]).stderr(log).stdin(Stdio::null()).spawn().unwrap();
+    let child =
+        command.current_dir(dir).args(["serve", "--config", config]).stderr(log).stdin(Stdio::null()).spawn().unwrap();
     let running = Running(child);
     let end = Instant::now() + Duration::from_secs(20);
     while !userlock(dir, &["status", "--config", config]).status.success() {
@@ -98,17 +99,26 @@ fn a_primary_is_set_up_once_with_its_secrets_private() {
 
     let again = ["setup", "--role", "primary", "--listen", "127.0.0.1:1", "--config-out"];
     let same_config = userlock(place.path(), &[&again[..], &["p.toml", "--dir", "other"]].concat());
-    assert!(!same_config.status.success() && said(&same_config).contains("p.toml is there already"), "{}", said(&same_config));
+    assert!(
+        !same_config.status.success() && said(&same_config).contains("p.toml is there already"),
+        "{}",
+        said(&same_config)
+    );
     assert!(!place.path().join("other").exists());
     let same_dir = userlock(place.path(), &[&again[..], &["q.toml", "--dir", "data"]].concat());
-    assert!(!same_dir.status.success() && said(&same_dir).contains("has a server that is set up"), "{}", said(&same_dir));
+    assert!(
+        !same_dir.status.success() && said(&same_dir).contains("has a server that is set up"),
+        "{}",
+        said(&same_dir)
+    );
     assert!(!place.path().join("q.toml").exists());
 }
 
 #[test]
 fn a_password_that_is_made_is_told_once() {
     let place = place();
-    let arguments = ["setup", "--role", "primary", "--dir", "data", "--listen", "127.0.0.1:1", "--config-out", "p.toml"];
+    let arguments =
+        ["setup", "--role", "primary", "--dir", "data", "--listen", "127.0.0.1:1", "--config-out", "p.toml"];
     let about: Value = serde_json::from_str(&told(&userlock(place.path(), &arguments))).unwrap();
     assert_eq!(about["admin"]["user"], "admin");
     assert!(about["admin"]["password"].as_str().unwrap().len() >= 20);

@@ -23,7 +23,18 @@ impl Demo {
     fn start(dir: &Path) -> Self {
         let any = "127.0.0.1:0";
         let mut process = Command::new(env!("CARGO_BIN_EXE_userlock"))
-            .args(["demo", "--primary-addr", any, "--backup-addr", any, "--machines", "12", "--day-seconds", "60", "--dir"])
+            .args([
+                "demo",
+                "--primary-addr",
+                any,
+                "--backup-addr",
+                any,
+                "--machines",
+                "12",
+                "--day-seconds",
+                "60",
+                "--dir",
+            ])
             .arg(dir)
             // It is for one server's configuration, and must not reach either.
             .env("USERLOCK_LISTEN", "127.0.0.1:1")

@@ -48,7 +48,9 @@ async fn each_route_lets_in_whom_the_table_says() {
         for role in ROLES {
             let got = status(&server, &method, path, Some(("authorization", &format!("Bearer {}", token(role))))).await;
             match right {
-                Right::Agent => assert_eq!(got, StatusCode::UNAUTHORIZED, "{method} {path}: an API token is no agent's"),
+                Right::Agent => {
+                    assert_eq!(got, StatusCode::UNAUTHORIZED, "{method} {path}: an API token is no agent's")
+                }
                 Right::Peer => assert_eq!(got, StatusCode::BAD_REQUEST, "{method} {path}"),
                 _ if right.is_given_to(role) => {
                     let kept_out = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&got);
@@ -104,7 +106,8 @@ async fn each_server_function_lets_in_whom_its_table_says() {
         let send = async |authorization: Option<String>| {
             let mut request = server.plain(method.clone(), function.path);
             if method == Method::POST {
-                request = request.header("origin", &server.url).header("content-type", "application/x-www-form-urlencoded");
+                request =
+                    request.header("origin", &server.url).header("content-type", "application/x-www-form-urlencoded");
             }
             if let Some(authorization) = authorization {
                 request = request.header("authorization", authorization);
@@ -127,7 +130,10 @@ async fn each_server_function_lets_in_whom_its_table_says() {
     // Without the origin of this server's pages nothing is done in the name of who is signed in.
     let cookie = server.sign_in("administrator").await;
     for function in SERVER_FUNCTIONS.iter().filter(|f| f.method == "POST") {
-        let request = server.plain(Method::POST, function.path).header("cookie", &cookie).header("origin", "https://evil.example");
+        let request = server
+            .plain(Method::POST, function.path)
+            .header("cookie", &cookie)
+            .header("origin", "https://evil.example");
         assert_eq!(request.send().await.unwrap().status(), StatusCode::FORBIDDEN, "{}", function.path);
     }
 }

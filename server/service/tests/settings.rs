@@ -54,7 +54,8 @@ async fn refusals_come_in_their_order() {
     let primary = Server::primary().await;
     let backup = Server::backup().await;
     let put = async |server: &Server, role: Option<Role>, path: &str, etag: Option<&str>, body: &str| {
-        let mut request = server.plain(Method::PUT, path).header("content-type", "application/json").body(body.to_owned());
+        let mut request =
+            server.plain(Method::PUT, path).header("content-type", "application/json").body(body.to_owned());
         if let Some(role) = role {
             request = request.bearer_auth(common::token(role));
         }
@@ -153,7 +154,12 @@ async fn rules_are_made_changed_paged_and_deleted() {
     let first = server.get(&format!("{RULES}?limit=2")).await;
     let next = server.get(&format!("{RULES}?limit=2&cursor={}", first["next"].as_str().unwrap())).await;
     let names = |page: &Value| -> Vec<String> {
-        page["items"].as_array().unwrap().iter().map(|rule| rule["subject"]["name"].as_str().unwrap().to_owned()).collect()
+        page["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|rule| rule["subject"]["name"].as_str().unwrap().to_owned())
+            .collect()
     };
     assert_eq!((names(&first), names(&next)), (vec!["alice".into(), "bob".into()], vec!["carol".into()]));
     assert_eq!((&first["total"], &next["next"]), (&json!(3), &Value::Null));

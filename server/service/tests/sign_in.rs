@@ -32,7 +32,8 @@ async fn a_good_password_signs_in_and_signing_out_ends_it() {
     let secret = cookie.split_once('=').unwrap().1;
     assert!(!stored.windows(secret.len()).any(|part| part == secret.as_bytes()), "the cookie is kept as its hash");
 
-    let elsewhere = server.plain(Method::POST, "/sign-out").header("cookie", &cookie).header("origin", "https://evil.example");
+    let elsewhere =
+        server.plain(Method::POST, "/sign-out").header("cookie", &cookie).header("origin", "https://evil.example");
     assert_eq!(elsewhere.send().await.unwrap().status(), StatusCode::FORBIDDEN);
     let out = server.plain(Method::POST, "/sign-out").header("cookie", &cookie).header("origin", &server.url);
     assert_eq!(location(&out.send().await.unwrap()), "/sign-in");
@@ -98,7 +99,10 @@ async fn pages_need_a_sign_in_and_say_so_politely() {
     }
     assert_eq!(get("/nowhere", Some(&cookie)).await.status(), StatusCode::NOT_FOUND);
     let style = get("/style.css", None).await;
-    assert_eq!((style.status(), style.headers()["content-type"].to_str().unwrap()), (StatusCode::OK, "text/css; charset=utf-8"));
+    assert_eq!(
+        (style.status(), style.headers()["content-type"].to_str().unwrap()),
+        (StatusCode::OK, "text/css; charset=utf-8")
+    );
     let etag = style.headers()["etag"].to_str().unwrap().to_owned();
     let again = server.plain(Method::GET, "/style.css").header("if-none-match", etag).send().await.unwrap();
     assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
@@ -135,6 +139,7 @@ async fn the_server_says_how_it_is() {
     let metrics = server.plain(Method::GET, "/metrics").bearer_auth(token(Role::ReadOnly)).send().await.unwrap();
     let text = metrics.text().await.unwrap();
     assert!(text.lines().any(|line| line == "userlock_ready 1"), "{text}");
-    let document: serde_json::Value = server.plain(Method::GET, "/api/openapi.json").send().await.unwrap().json().await.unwrap();
+    let document: serde_json::Value =
+        server.plain(Method::GET, "/api/openapi.json").send().await.unwrap().json().await.unwrap();
     assert_eq!(document["openapi"], "3.1.0");
 }

@@ -30,7 +30,15 @@ pub fn Tiles() -> impl IntoView {
         }
     };
     let never = Signal::derive(|| false);
-    let users = move || figures.with(|f| format!("open {} · {}", if f.open_sessions == 1 { "session" } else { "sessions" }, counted(f.users, "user", "users")));
+    let users = move || {
+        figures.with(|f| {
+            format!(
+                "open {} · {}",
+                if f.open_sessions == 1 { "session" } else { "sessions" },
+                counted(f.users, "user", "users")
+            )
+        })
+    };
     view! {
         <section class="tiles" aria-label="Figures">
             {tile(Some("/sessions"), Signal::derive(move || figures.with(|f| grouped(f.open_sessions))), Signal::derive(users), never)}

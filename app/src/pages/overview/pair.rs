@@ -110,7 +110,8 @@ fn Ways(
 ) -> impl IntoView {
     let count = |line: AgentLine, to: &str| {
         let said = format!("{} use the {to}", if line.agents == 1 { "agent" } else { "agents" });
-        (matches!(line.stroke, Stroke::Thick | Stroke::Thin) || line.agents > 0).then(|| view! { {grouped(line.agents)}<span class="visually-hidden">{format!(" {said}")}</span> })
+        (matches!(line.stroke, Stroke::Thick | Stroke::Thin) || line.agents > 0)
+            .then(|| view! { {grouped(line.agents)}<span class="visually-hidden">{format!(" {said}")}</span> })
     };
     // The line that is thick is drawn last, on top.
     view! {

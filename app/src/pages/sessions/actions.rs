@@ -59,7 +59,8 @@ pub fn SessionMenu(state: TableState, may: Memo<bool>) -> impl IntoView {
                 true
             }
             None => {
-                let inside = document().active_element().is_none_or(|a| body.contains(Some(&a)) || a.tag_name() == "BODY");
+                let inside =
+                    document().active_element().is_none_or(|a| body.contains(Some(&a)) || a.tag_name() == "BODY");
                 if was_open == Some(true) && inside {
                     browser::give_focus_back(before);
                 }
@@ -96,7 +97,9 @@ pub fn SessionMenu(state: TableState, may: Memo<bool>) -> impl IntoView {
     });
     let one = Memo::new(move |_| state.menu.get().and_then(|asked| state.list.session(&asked.key)));
     let act = move |action| move |_| state.acting.set(Some(Acting { action, sessions: sessions.get_untracked() }));
-    let many = move || if sessions.with(|s| s.len() > 1) { format!(" {} sessions", sessions.with(Vec::len)) } else { String::new() };
+    let many = move || {
+        if sessions.with(|s| s.len() > 1) { format!(" {} sessions", sessions.with(Vec::len)) } else { String::new() }
+    };
     let only = move |wanted: fn(&SessionView) -> Wanted| move || one.get().map(|s| wanted(&s).address());
     view! {
         <div
@@ -168,9 +171,7 @@ pub fn ActionDialog(state: TableState) -> impl IntoView {
             state.acting.set(None);
         }
     });
-    let title = Signal::derive(move || {
-        state.acting.with(|acting| acting.as_ref().map(heading).unwrap_or_default())
-    });
+    let title = Signal::derive(move || state.acting.with(|acting| acting.as_ref().map(heading).unwrap_or_default()));
     view! {
         <Dialog open=open title=title>
             {move || state.acting.get().map(|acting| view! { <ActionForm acting=acting state=state/> })}
@@ -267,7 +268,9 @@ pub fn DetailsDialog(state: TableState) -> impl IntoView {
         let key = state.details.get()?;
         state.list.rows.with(|rows| rows.iter().find(|r| r.key == key).map(|r| r.session.get()))
     });
-    let title = Signal::derive(move || session.with(|s| s.as_ref().map(|s| format!("{} on {}", s.user, s.machine)).unwrap_or_default()));
+    let title = Signal::derive(move || {
+        session.with(|s| s.as_ref().map(|s| format!("{} on {}", s.user, s.machine)).unwrap_or_default())
+    });
     view! {
         <Dialog open=open title=title>
             {move || match session.get() {
@@ -285,7 +288,9 @@ fn Details(session: SessionView) -> impl IntoView {
     let text = |value: Option<String>| value.unwrap_or_else(|| "\u{2014}".to_owned());
     let confirmed = match (session.unconfirmed, session.silent_since) {
         (false, _) => "yes".to_owned(),
-        (true, Some(since)) => format!("no: the machine is silent for {}", time::coarse(live.now.get_untracked() - since)),
+        (true, Some(since)) => {
+            format!("no: the machine is silent for {}", time::coarse(live.now.get_untracked() - since))
+        }
         (true, None) => "no: the machine is silent".to_owned(),
     };
     let ended = (session.state == SessionState::Closed).then(|| {

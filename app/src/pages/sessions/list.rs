@@ -137,7 +137,8 @@ impl SessionList {
                 (None, None) => {}
             }
         }
-        let keys: BTreeSet<_> = rows.iter().filter(|r| r.mark.get_untracked() != Mark::Gone).map(|r| r.key.clone()).collect();
+        let keys: BTreeSet<_> =
+            rows.iter().filter(|r| r.mark.get_untracked() != Mark::Gone).map(|r| r.key.clone()).collect();
         if self.selected.with_untracked(|selected| !selected.is_subset(&keys)) {
             self.selected.update(|selected| selected.retain(|key| keys.contains(key)));
         }
@@ -171,7 +172,11 @@ impl SessionList {
 
     /// Selects all rows of the page or none.
     pub fn select_all(self, all: bool) {
-        let keys = if all { self.rows.with_untracked(|rows| rows.iter().map(|r| r.key.clone()).collect()) } else { BTreeSet::new() };
+        let keys = if all {
+            self.rows.with_untracked(|rows| rows.iter().map(|r| r.key.clone()).collect())
+        } else {
+            BTreeSet::new()
+        };
         self.selected.set(keys);
     }
 

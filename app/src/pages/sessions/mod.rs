@@ -10,13 +10,7 @@ mod wanted;
 use leptos::{ev, prelude::*};
 
 use super::{WithQuickAccess, shown};
-use crate::{
-    api,
-    browser,
-    components::PageHead,
-    live::Live,
-    present::number::grouped,
-};
+use crate::{api, browser, components::PageHead, live::Live, present::number::grouped};
 use leptos_router::hooks::use_query_map;
 use list::SessionList;
 use wanted::Wanted;

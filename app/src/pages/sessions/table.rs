@@ -5,7 +5,7 @@ use userlock_core::api::SessionAction;
 use web_sys::KeyboardEvent;
 
 use super::{
-    actions::{ActionDialog, Acting, DetailsDialog, MenuAsked, SessionMenu},
+    actions::{Acting, ActionDialog, DetailsDialog, MenuAsked, SessionMenu},
     list::SessionList,
     row::RowView,
     wanted::{COLUMNS, Wanted},
@@ -156,9 +156,8 @@ fn Head(list: SessionList, wanted: Memo<Wanted>, may: Memo<bool>) -> impl IntoVi
 #[component]
 fn Bulk(state: TableState, may: Memo<bool>) -> impl IntoView {
     let count = Memo::new(move |_| state.list.selected.with(|s| s.len() as u64));
-    let act = move |action| {
-        move |_| state.acting.set(Some(Acting { action, sessions: state.list.selected_sessions() }))
-    };
+    let act =
+        move |action| move |_| state.acting.set(Some(Acting { action, sessions: state.list.selected_sessions() }));
     view! {
         <Show when=move || may.get()>
             <div class="bulk without-script">

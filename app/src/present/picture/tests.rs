@@ -108,11 +108,8 @@ fn primary_up_and_backup_up_from_either_side() {
 
 #[test]
 fn primary_down_and_backup_up() {
-    let mut o = overview(
-        ServerRole::Backup,
-        Phase::Standby,
-        Some(peer(ServerRole::Primary, PeerState::Down, Phase::Serving)),
-    );
+    let mut o =
+        overview(ServerRole::Backup, Phase::Standby, Some(peer(ServerRole::Primary, PeerState::Down, Phase::Serving)));
     o.agents.on_backup = 208;
     o.agents.on_primary = 0;
     let drawn = draw(&o);
@@ -153,7 +150,11 @@ fn no_backup_yet() {
 
 #[test]
 fn returning_joining_and_unknown() {
-    let mut o = overview(ServerRole::Primary, Phase::Returning, Some(peer(ServerRole::Backup, PeerState::Unknown, Phase::Standby)));
+    let mut o = overview(
+        ServerRole::Primary,
+        Phase::Returning,
+        Some(peer(ServerRole::Backup, PeerState::Unknown, Phase::Standby)),
+    );
     o.server.phase_detail.waits_for = "the Backup's records".into();
     let drawn = draw(&o);
     assert_eq!((drawn.primary.tone, drawn.primary.state.as_str()), (Tone::Attention, "returning"));
@@ -161,17 +162,26 @@ fn returning_joining_and_unknown() {
     assert_eq!(drawn.backup.map(|b| b.tone), Some(Tone::Neutral));
     assert_eq!(drawn.certificate.title, "Not compared yet");
 
-    let joining = draw(&overview(ServerRole::Backup, Phase::Joining, Some(peer(ServerRole::Primary, PeerState::Up, Phase::Serving))));
+    let joining = draw(&overview(
+        ServerRole::Backup,
+        Phase::Joining,
+        Some(peer(ServerRole::Primary, PeerState::Up, Phase::Serving)),
+    ));
     assert_eq!(joining.backup.map(|b| (b.tone, b.state)), Some((Tone::Attention, "joining".into())));
 
-    let unknown = draw(&overview(ServerRole::Backup, Phase::Standby, Some(peer(ServerRole::Primary, PeerState::Unknown, Phase::Serving))));
+    let unknown = draw(&overview(
+        ServerRole::Backup,
+        Phase::Standby,
+        Some(peer(ServerRole::Primary, PeerState::Unknown, Phase::Serving)),
+    ));
     assert_eq!(unknown.answers[0].answer, "Not known yet");
     assert_eq!(unknown.primary.state, "not heard of yet");
 }
 
 #[test]
 fn equal_records_with_unequal_lists_are_an_alarm_whatever_else_is() {
-    let mut o = overview(ServerRole::Backup, Phase::Standby, Some(peer(ServerRole::Primary, PeerState::Up, Phase::Serving)));
+    let mut o =
+        overview(ServerRole::Backup, Phase::Standby, Some(peer(ServerRole::Primary, PeerState::Up, Phase::Serving)));
     o.certificate.alarm = true;
     o.certificate.equal = Some(false);
     assert_eq!(draw(&o).certificate.tone, Tone::Down);

@@ -56,7 +56,13 @@ impl Server {
     ///
     /// # Errors
     /// [`Fork`] when both hold records of one origin with different chains.
-    pub fn prepare_adoption(&self, snapshot: Snapshot, beyond: &[Run], in_place_of_records: bool, now: i64) -> Result<Adoption, Fork> {
+    pub fn prepare_adoption(
+        &self,
+        snapshot: Snapshot,
+        beyond: &[Run],
+        in_place_of_records: bool,
+        now: i64,
+    ) -> Result<Adoption, Fork> {
         check_forks(&self.held, &snapshot.held)?;
         let mut state = State::default();
         state.set_realms(self.state.realms(), now);

@@ -391,7 +391,14 @@ impl Server {
     }
 
     /// Files the records of an origin from `first` on, which this log has, under the name of `branch`, which holds them.
-    pub fn file_branch(&mut self, origin: OriginId, first: u64, chain_before: crate::id::Chain, branch: &Run, now: i64) {
+    pub fn file_branch(
+        &mut self,
+        origin: OriginId,
+        first: u64,
+        chain_before: crate::id::Chain,
+        branch: &Run,
+        now: i64,
+    ) {
         self.cut(origin, first, chain_before);
         self.take_run(branch, None, now);
     }

@@ -89,7 +89,8 @@ mod tests {
         assert!(check_forks(&a, &a).is_ok());
         assert_eq!(forked(&a, &a.ranges_in(1)), None);
         let mut same_length = Held::default();
-        same_length.add(&Run { before: Chain::NIL, entries: [&theirs.entries[..], &write(&mut clone, "b", 2)].concat() });
+        same_length
+            .add(&Run { before: Chain::NIL, entries: [&theirs.entries[..], &write(&mut clone, "b", 2)].concat() });
         assert_eq!(forked(&a, &same_length.ranges_in(1)), Some(Fork { origin: OriginId([1; 16]), at: 7 }));
         // Their range ends within ours: their ranges alone do not tell, but the records do.
         assert!(a.offer(&theirs).is_ok() && b.offer(&ours).is_err());

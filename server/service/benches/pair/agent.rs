@@ -46,7 +46,10 @@ pub async fn measure(options: &Options, dir: &Path, lines: &mut Lines) -> Result
         .during("starting the daemon")?;
     let daemon = Daemon(daemon);
     let begin = Instant::now();
-    while run(&program, &["status", "--json", "--socket", &text(&socket)]).is_ok_and(|said| said.contains("\"connected\":true")) == false {
+    while run(&program, &["status", "--json", "--socket", &text(&socket)])
+        .is_ok_and(|said| said.contains("\"connected\":true"))
+        == false
+    {
         if begin.elapsed() > Duration::from_secs(20) {
             return Err(Failure::new("the daemon does not reach its server"));
         }
@@ -65,12 +68,27 @@ pub async fn measure(options: &Options, dir: &Path, lines: &mut Lines) -> Result
         [account, open, ..] => account.iter().zip(open).map(|(a, b)| *a + *b).collect(),
         _ => Vec::new(),
     };
-    lines.add(Line::new(format!("{what}: account and open_session together"), "ms", Spread::ms(both), Target::Under(20.0)));
+    lines.add(Line::new(
+        format!("{what}: account and open_session together"),
+        "ms",
+        Spread::ms(both),
+        Target::Under(20.0),
+    ));
     for (phase, times) in PHASES.iter().zip(times) {
         lines.add(Line::new(format!("… {phase}"), "ms", Spread::ms(times), Target::None));
     }
-    lines.add(Line::new("… to start a program that does nothing, for comparison", "ms", Spread::ms(nothing), Target::None));
-    lines.add(Line::one("the agent's daemon: memory after that", "MB", resident_mb(daemon.0.id())?, Target::Under(20.0)));
+    lines.add(Line::new(
+        "… to start a program that does nothing, for comparison",
+        "ms",
+        Spread::ms(nothing),
+        Target::None,
+    ));
+    lines.add(Line::one(
+        "the agent's daemon: memory after that",
+        "MB",
+        resident_mb(daemon.0.id())?,
+        Target::Under(20.0),
+    ));
     #[expect(clippy::cast_precision_loss, reason = "the size of a file")]
     let size = fs::metadata(&program)?.len() as f64 / 1e6;
     lines.add(Line::one("the agent's program", "MB", size, Target::Under(10.0)));

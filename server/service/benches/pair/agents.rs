@@ -1,6 +1,10 @@
 //! Agents that only make load: their records are right in number and chain, and made before the clock runs.
 
-use std::{net::SocketAddr, sync::Arc, time::{SystemTime, UNIX_EPOCH}};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -44,7 +48,8 @@ impl Agent {
     /// Enrols a machine, says hello, and sends the inventory that an origin begins with.
     pub async fn enrol(server: SocketAddr, key: &str, name: &str) -> Result<(Self, Connection)> {
         let mut line = Connection::open(server).await?;
-        let request = EnrolRequest { key: key.to_owned(), machine: name.to_owned(), version: "userlock-bench".to_owned() };
+        let request =
+            EnrolRequest { key: key.to_owned(), machine: name.to_owned(), version: "userlock-bench".to_owned() };
         let enrolled: EnrolResponse = line.post("/agent/v1/enrol", None, &request).await.during("enrolling")?;
         let seed = format!("{name} {}", now_ms());
         let boot = Digest(hash128("bench boot", &[seed.as_bytes()]));
@@ -143,7 +148,9 @@ pub async fn send(line: &mut Connection, request: &[u8]) -> Result<()> {
     let answer: EventsResponse = line.call(request).await?.json().during("events")?;
     match answer.rejected.first() {
         None => Ok(()),
-        Some(rejected) => Err(Failure::new(format!("record {} was rejected: {}", rejected.seq, rejected.code.as_str()))),
+        Some(rejected) => {
+            Err(Failure::new(format!("record {} was rejected: {}", rejected.seq, rejected.code.as_str())))
+        }
     }
 }
 

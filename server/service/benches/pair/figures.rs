@@ -24,7 +24,12 @@ impl Spread {
     }
 
     /// The value below which this share of them is (nearest rank).
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a count of measurements")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a count of measurements"
+    )]
     pub fn quantile(&self, share: f64) -> f64 {
         let rank = (self.0.len() as f64 * share).ceil().max(1.0) as usize - 1;
         self.0.get(rank).or(self.0.last()).copied().unwrap_or(f64::NAN)
@@ -129,7 +134,9 @@ impl Line {
 
 /// The table, in Markdown.
 pub fn table(lines: &[Line]) -> String {
-    let mut text = String::from("| what | unit | min | median | max | runs | target | reached |\n|---|---|--:|--:|--:|--:|--:|---|\n");
+    let mut text = String::from(
+        "| what | unit | min | median | max | runs | target | reached |\n|---|---|--:|--:|--:|--:|--:|---|\n",
+    );
     for line in lines {
         text.push_str(&line.row());
         text.push('\n');
@@ -142,7 +149,13 @@ pub fn number(value: f64) -> String {
     if !value.is_finite() {
         return "none".to_owned();
     }
-    let digits = if value.abs() >= 100.0 { 0 } else if value.abs() >= 10.0 { 1 } else { 2 };
+    let digits = if value.abs() >= 100.0 {
+        0
+    } else if value.abs() >= 10.0 {
+        1
+    } else {
+        2
+    };
     let text = format!("{value:.digits$}");
     let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
     let mut out = String::new();

@@ -80,7 +80,8 @@ impl Fleet {
     /// Each agent sends so many batches in which sessions come and go; records a second.
     #[expect(clippy::cast_precision_loss, reason = "a count of records")]
     pub async fn come_and_go(&mut self, batches: u64) -> Result<f64> {
-        let requests: Result<Vec<_>> = self.agents.iter_mut().map(|(agent, _)| coming_and_going(agent, batches)).collect();
+        let requests: Result<Vec<_>> =
+            self.agents.iter_mut().map(|(agent, _)| coming_and_going(agent, batches)).collect();
         let seconds = self.deliver(requests?).await?;
         Ok((batches * BATCH * AGENTS) as f64 / seconds)
     }

@@ -7,7 +7,10 @@ use std::{
     time::Instant,
 };
 
-use crate::{failure::Result, figures::{Spread, number}};
+use crate::{
+    failure::Result,
+    figures::{Spread, number},
+};
 
 /// How often the disk is tried.
 const SYNCS: usize = 200;

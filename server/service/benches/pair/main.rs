@@ -12,7 +12,12 @@ mod measures;
 mod servers;
 mod wire;
 
-use std::{fs, path::{Path, PathBuf}, process::ExitCode, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::{Parser, ValueEnum};
 
@@ -116,7 +121,10 @@ fn in_runtime(options: Options) -> Result<()> {
 
 async fn all(options: &Options) -> Result<()> {
     let made = options.dir.is_none();
-    let dir = options.dir.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("userlock-bench-{}", std::process::id())));
+    let dir = options
+        .dir
+        .clone()
+        .unwrap_or_else(|| std::env::temp_dir().join(format!("userlock-bench-{}", std::process::id())));
     fs::create_dir_all(&dir).during("making the folder")?;
     let result = measured(options, &dir).await;
     if made && result.is_ok() {
@@ -178,7 +186,12 @@ fn site(options: &Options, lines: &mut Lines) -> Result<()> {
     }
     #[expect(clippy::cast_precision_loss, reason = "the size of a file")]
     let kilobytes = bytes as f64 / 1000.0;
-    lines.add(Line::one("the dashboard's WebAssembly and JavaScript together, with brotli", "kB", kilobytes, Target::Under(350.0)));
+    lines.add(Line::one(
+        "the dashboard's WebAssembly and JavaScript together, with brotli",
+        "kB",
+        kilobytes,
+        Target::Under(350.0),
+    ));
     Ok(())
 }
 

@@ -45,13 +45,8 @@ pub async fn primary(options: &Options, dir: &Path, lines: &mut Lines) -> Result
     let mut fleet = Fleet::at(&server).await?;
     let users = options.scaled(10_000);
     fleet.log_on(0, users).await?;
-    let mut asking = Asking {
-        server: server.address,
-        tokens: fleet.tokens(32),
-        users,
-        lasts: Duration::from_secs(2),
-        pace: None,
-    };
+    let mut asking =
+        Asking { server: server.address, tokens: fleet.tokens(32), users, lasts: Duration::from_secs(2), pace: None };
     ask(&asking).await?;
     asking.lasts = options.seconds(5);
     let (mut rates, mut p50, mut p99, mut allowed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -66,7 +61,12 @@ pub async fn primary(options: &Options, dir: &Path, lines: &mut Lines) -> Result
     lines.add(Line::new(&what, "a second", Spread::of(rates), Target::AtLeast(10_000.0)));
     lines.add(Line::new("… the time of one, median", "ms", Spread::of(p50), Target::None));
     lines.add(Line::new("… the time of one, p99", "ms", Spread::of(p99), Target::Under(25.0)));
-    lines.add(Line::new("… of which allowed (the others were over their limit)", "%", Spread::of(allowed), Target::None));
+    lines.add(Line::new(
+        "… of which allowed (the others were over their limit)",
+        "%",
+        Spread::of(allowed),
+        Target::None,
+    ));
 
     let mut rates = Vec::new();
     let batches = options.scaled(40);
@@ -179,7 +179,12 @@ async fn synchronizations(
     }
     let what = format!("Sessions synchronization of {sessions} sessions");
     lines.add(Line::one(format!("{what}, all of them new"), "ms", first.unwrap_or(f64::NAN), Target::Under(2000.0)));
-    lines.add(Line::new(format!("{what}, a tenth of them new and a tenth ended"), "ms", Spread::of(later), Target::Under(2000.0)));
+    lines.add(Line::new(
+        format!("{what}, a tenth of them new and a tenth ended"),
+        "ms",
+        Spread::of(later),
+        Target::Under(2000.0),
+    ));
     let what = "the Primary's decisions meanwhile, 1,000 a second asked for, p99";
     lines.add(Line::new(what, "ms", Spread::of(p99), Target::Under(50.0)));
     lines.add(Line::one("… the same without a synchronization", "ms", before.times.quantile(0.99), Target::None));
@@ -222,7 +227,12 @@ async fn start(options: &Options, server: &mut Server, sessions: u64, lines: &mu
     }
     let what = format!("a server with {sessions} open sessions");
     lines.add(Line::new(format!("{what}: memory after its start"), "MB", Spread::of(memory), Target::Under(200.0)));
-    lines.add(Line::new(format!("{what}: from its start until it answers"), "ms", Spread::ms(listens), Target::Under(1000.0)));
+    lines.add(Line::new(
+        format!("{what}: from its start until it answers"),
+        "ms",
+        Spread::ms(listens),
+        Target::Under(1000.0),
+    ));
     let what = format!("{what}: until it decides, its Backup being away (it waits 5 s for what that may have)");
     lines.add(Line::new(what, "ms", Spread::ms(ready), Target::None));
     Ok(())

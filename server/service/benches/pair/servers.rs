@@ -82,7 +82,8 @@ impl Server {
         let config = folder.join("userlock.toml");
         let (data, listen) = (text(&folder.join("data")), address.to_string());
         let config_out = text(&config);
-        let args = ["setup", "--role", role, "--dir", &data, "--listen", &listen, "--config-out", &config_out, "--plain-http"];
+        let args =
+            ["setup", "--role", role, "--dir", &data, "--listen", &listen, "--config-out", &config_out, "--plain-http"];
         let said = run(program, &[&args, more].concat())?;
         let told: Told = serde_json::from_str(said.lines().last().unwrap_or_default()).during("what set-up told")?;
         let http = userlock_agent::client::http_client(None)?;
@@ -124,7 +125,10 @@ impl Server {
                 }
             }
             if self.process.as_mut().is_some_and(|p| !matches!(p.try_wait(), Ok(None))) || begin.elapsed() > PATIENCE {
-                return Err(Failure::new(format!("a server does not get ready, see {}", self.folder.join("log").display())));
+                return Err(Failure::new(format!(
+                    "a server does not get ready, see {}",
+                    self.folder.join("log").display()
+                )));
             }
             sleep(Duration::from_millis(2)).await;
         }
@@ -164,7 +168,8 @@ impl Server {
 
     /// `GET /api/v1/…`.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
-        let answer = self.http.get(self.url(&format!("/api/v1/{path}"))).bearer_auth(&self.token).timeout(PATIENCE).send();
+        let answer =
+            self.http.get(self.url(&format!("/api/v1/{path}"))).bearer_auth(&self.token).timeout(PATIENCE).send();
         read(answer.await?).await.during(path)
     }
 
@@ -198,7 +203,10 @@ async fn read<T: DeserializeOwned>(answer: reqwest::Response) -> Result<T> {
     let status = answer.status();
     let body = answer.bytes().await?;
     if !status.is_success() {
-        return Err(Failure::new(format!("{status}: {}", String::from_utf8_lossy(&body).chars().take(400).collect::<String>())));
+        return Err(Failure::new(format!(
+            "{status}: {}",
+            String::from_utf8_lossy(&body).chars().take(400).collect::<String>()
+        )));
     }
     serde_json::from_slice(if body.is_empty() { b"null" } else { &body }).during("an answer")
 }

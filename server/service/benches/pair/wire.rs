@@ -81,7 +81,12 @@ impl Connection {
     }
 
     /// Posts one thing and reads another.
-    pub async fn post<T: DeserializeOwned>(&mut self, path: &str, token: Option<&str>, body: &impl Serialize) -> Result<T> {
+    pub async fn post<T: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        token: Option<&str>,
+        body: &impl Serialize,
+    ) -> Result<T> {
         self.call(&post_of(path, token, &serde_json::to_vec(body)?)).await?.json()
     }
 
@@ -92,7 +97,9 @@ impl Connection {
         self.stream.write_all(request).await?;
         timeout(PATIENCE, self.more()).await.map_err(|_| Failure::new("no answer"))??;
         let first = begin.elapsed();
-        while timeout(PATIENCE, self.stream.read_buf(&mut self.buffer)).await.map_err(|_| Failure::new("no end"))?? > 0 {}
+        while timeout(PATIENCE, self.stream.read_buf(&mut self.buffer)).await.map_err(|_| Failure::new("no end"))?? > 0
+        {
+        }
         Ok((first, self.buffer))
     }
 }

@@ -29,21 +29,31 @@ impl Local {
         let fingerprint = identity_of(config)?.map(|identity| identity.fingerprint()).unwrap_or_default();
         let mut address = config.listen;
         if address.ip().is_unspecified() {
-            address.set_ip(if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
+            address.set_ip(if address.is_ipv4() {
+                [127, 0, 0, 1].into()
+            } else {
+                std::net::Ipv6Addr::LOCALHOST.into()
+            });
         }
         let scheme = if config.plain_http { "http" } else { "https" };
         let base = format!("{scheme}://{address}");
         let http = client_for(&ServerAddress { url: base.clone(), fingerprint })?;
         let token = match token {
             Some(token) => token,
-            None => read_local_token(&config.dir)
-                .map_err(|error| format!("{error}. Is the server running, and are you its user or root? Else give --token-file."))?,
+            None => read_local_token(&config.dir).map_err(|error| {
+                format!("{error}. Is the server running, and are you its user or root? Else give --token-file.")
+            })?,
         };
         Ok(Self { http, base, token })
     }
 
     /// Makes a call, and reads its answer.
-    pub async fn call<T: DeserializeOwned>(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> Result<T, Failure> {
+    pub async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<T, Failure> {
         let mut request = self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token);
         if let Some(body) = body {
             request = request.json(body);

@@ -63,7 +63,12 @@ async fn open(config: &Config) -> Result<Zone, Failure> {
     Ok(zone)
 }
 
-async fn change(zone: &Zone, section: &str, reason: String, change: impl FnOnce(&mut ZoneSettings)) -> Result<(), Failure> {
+async fn change(
+    zone: &Zone,
+    section: &str,
+    reason: String,
+    change: impl FnOnce(&mut ZoneSettings),
+) -> Result<(), Failure> {
     let document = zone.read(|server| server.settings.clone());
     let mut settings = document.settings.clone();
     change(&mut settings);

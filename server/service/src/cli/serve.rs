@@ -15,7 +15,8 @@ pub fn serve(path: &Path) -> Outcome {
     let config = Config::load(path)?;
     start_tracing(&config.log.filter, config.log.format);
     allow_many_connections();
-    let listener = TcpListener::bind(config.listen).map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
+    let listener =
+        TcpListener::bind(config.listen).map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let stop = CancellationToken::new();

@@ -2,9 +2,9 @@
 
 use std::{
     fs,
+    io::Write as _,
     net::SocketAddr,
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
-    io::Write as _,
     path::{Path, PathBuf},
 };
 
@@ -167,7 +167,8 @@ fn check(args: &SetupArgs) -> Outcome {
     if args.listen.port() == 0 {
         return Err("--listen needs a port: the server is known to others by it".into());
     }
-    let of_backup = args.primary.is_some() || args.account.is_some() || args.password_file.is_some() || args.fingerprint.is_some();
+    let of_backup =
+        args.primary.is_some() || args.account.is_some() || args.password_file.is_some() || args.fingerprint.is_some();
     if args.role == SetupRole::Primary && of_backup {
         return Err("--primary, --account, --password-file and --fingerprint are for --role backup".into());
     }
@@ -274,7 +275,10 @@ async fn primary(args: &SetupArgs, place: &Place) -> Result<Told, Failure> {
         }
     };
     if password.len() < MIN_PASSWORD || password.len() > MAX_PASSWORD_BYTES {
-        return Err(format!("the administrator's password must have {MIN_PASSWORD} to {MAX_PASSWORD_BYTES} characters").into());
+        return Err(format!(
+            "the administrator's password must have {MIN_PASSWORD} to {MAX_PASSWORD_BYTES} characters"
+        )
+        .into());
     }
     let key = random::secret("ulz_")?;
     let administrator = LocalAccount {
@@ -290,7 +294,8 @@ async fn primary(args: &SetupArgs, place: &Place) -> Result<Told, Failure> {
     };
     settings.general.zone_name = args.zone.trim().to_owned();
     let epoch = Epoch { number: 1, name: EpochName(random::bytes()?) };
-    let change = Change { epoch, at: clock::now_ms(), by: "set-up", section: "general", reason: Some("the zone was set up") };
+    let change =
+        Change { epoch, at: clock::now_ms(), by: "set-up", section: "general", reason: Some("the zone was set up") };
     let genesis = Genesis {
         server_id: ServerId(random::bytes()?),
         zone_id: ZoneId(random::bytes()?),
@@ -310,5 +315,10 @@ async fn primary(args: &SetupArgs, place: &Place) -> Result<Told, Failure> {
         say(&format!("Administrator: {}, password {} (shown once)", admin.user, admin.password));
     }
     let enrolment = Enrolment { servers: vec![place.address.clone()], key }.to_text();
-    Ok(Told { url: place.address.url.clone(), fingerprint: place.address.fingerprint.clone(), enrolment: Some(enrolment), admin })
+    Ok(Told {
+        url: place.address.url.clone(),
+        fingerprint: place.address.fingerprint.clone(),
+        enrolment: Some(enrolment),
+        admin,
+    })
 }

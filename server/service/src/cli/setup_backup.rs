@@ -39,7 +39,8 @@ pub async fn backup(args: &SetupArgs, place: &Place) -> Result<Told, Failure> {
     let account = args.account.clone().ok_or_else(|| needed("--account, an administrator of the Primary"))?;
     let password_file = args.password_file.as_deref().ok_or_else(|| needed("--password-file"))?;
     let fingerprint = match (&args.fingerprint, url.starts_with("https://")) {
-        (Some(typed), _) => normalize_fingerprint(typed).ok_or("--fingerprint must have the 64 digits that the Primary's set-up told")?,
+        (Some(typed), _) => normalize_fingerprint(typed)
+            .ok_or("--fingerprint must have the 64 digits that the Primary's set-up told")?,
         (None, true) => return Err(needed("--fingerprint, which the Primary's set-up told").into()),
         (None, false) => String::new(),
     };
@@ -67,7 +68,12 @@ pub async fn backup(args: &SetupArgs, place: &Place) -> Result<Told, Failure> {
     create(place, &primary, &request, joined).await?;
     synchronize(place).await?;
     place.note(ServerRole::Backup, &format!(" of {}", primary.url)).await?;
-    Ok(Told { url: place.address.url.clone(), fingerprint: place.address.fingerprint.clone(), enrolment: None, admin: None })
+    Ok(Told {
+        url: place.address.url.clone(),
+        fingerprint: place.address.fingerprint.clone(),
+        enrolment: None,
+        admin: None,
+    })
 }
 
 /// Whether the Primary's name resolves and something listens there.
@@ -82,8 +88,11 @@ async fn reach(url: &str) -> Result<(), Failure> {
     let shown: Vec<_> = addresses.iter().map(ToString::to_string).collect();
     say(&format!("resolve: {host} is {}", shown.join(", ")));
     let connected = tokio::time::timeout(STEP, tokio::net::TcpStream::connect(addresses.as_slice())).await;
-    let connected = connected.map_err(|_| format!("connect: {host}:{port} did not answer within 5 s. Check the firewalls between the two servers."))?;
-    connected.map_err(|error| format!("connect: {host}:{port}: {error}. Check that the Primary runs and listens there."))?;
+    let connected = connected.map_err(|_| {
+        format!("connect: {host}:{port} did not answer within 5 s. Check the firewalls between the two servers.")
+    })?;
+    connected
+        .map_err(|error| format!("connect: {host}:{port}: {error}. Check that the Primary runs and listens there."))?;
     say(&format!("connect: {host}:{port} accepts connections"));
     Ok(())
 }
@@ -120,7 +129,12 @@ fn tell_checks(checked: &JoinResponse, request: &JoinRequest, asked: i64) {
 }
 
 /// Writes down what the Primary told.
-async fn create(place: &Place, primary: &ServerAddress, request: &JoinRequest, joined: JoinResponse) -> Result<(), Failure> {
+async fn create(
+    place: &Place,
+    primary: &ServerAddress,
+    request: &JoinRequest,
+    joined: JoinResponse,
+) -> Result<(), Failure> {
     let settings = Client::new(primary, joined.token.clone())?.settings().await?;
     let address = PrimaryAddress { url: primary.url.clone(), fingerprint: primary.fingerprint.clone() };
     let genesis = Genesis {
@@ -163,7 +177,10 @@ async fn synchronize(place: &Place) -> Result<(), Failure> {
     sync.stopped().await;
     journal.flush().await;
     product.close().await;
-    let result = events?.events.map(|e| format!("{} applied, settings revision {}", e.applied, e.settings_revision)).unwrap_or_default();
+    let result = events?
+        .events
+        .map(|e| format!("{} applied, settings revision {}", e.applied, e.settings_revision))
+        .unwrap_or_default();
     say(&format!("Events synchronization: {result}"));
     Ok(())
 }

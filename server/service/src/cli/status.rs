@@ -60,11 +60,14 @@ fn describe(view: &ServerView) -> String {
                 line("", error.clone());
             }
             let equal = peer.state_digest.map(|digest| digest == view.state_digest);
-            line("lists", match equal {
-                Some(true) => "equal".to_owned(),
-                Some(false) => "different".to_owned(),
-                None => "not compared yet".to_owned(),
-            });
+            line(
+                "lists",
+                match equal {
+                    Some(true) => "equal".to_owned(),
+                    Some(false) => "different".to_owned(),
+                    None => "not compared yet".to_owned(),
+                },
+            );
             if let Some(lag) = peer.lag_events {
                 line("lag", format!("{lag} events"));
             }

@@ -210,7 +210,10 @@ fn announce(pair: &Pair) {
     };
     let mut out = io::stdout().lock();
     // Nobody may be reading; the demo goes on for those who only click.
-    let _ = serde_json::to_writer(&mut out, &line).map_err(io::Error::from).and_then(|()| writeln!(out)).and_then(|()| out.flush());
+    let _ = serde_json::to_writer(&mut out, &line)
+        .map_err(io::Error::from)
+        .and_then(|()| writeln!(out))
+        .and_then(|()| out.flush());
 }
 
 /// The same for people.

@@ -20,9 +20,9 @@ use tokio_util::sync::CancellationToken;
 use userlock_core::{
     account::fold_case,
     agent_api::{
-        AgentSettings, CommandsRequest, CommandsResponse, DecisionRequest, DecisionResponse, EnrolRequest, EnrolResponse,
-        EventsRequest, EventsResponse, HelloRequest, HelloResponse, HelloVerdict, MAX_BATCH_RECORDS, MAX_BODY_BYTES, MAX_RANGES,
-        ServerAddress, TimedCommand,
+        AgentSettings, CommandsRequest, CommandsResponse, DecisionRequest, DecisionResponse, EnrolRequest,
+        EnrolResponse, EventsRequest, EventsResponse, HelloRequest, HelloResponse, HelloVerdict, MAX_BATCH_RECORDS,
+        MAX_BODY_BYTES, MAX_RANGES, ServerAddress, TimedCommand,
     },
     api::ServerRole,
     event::{Lost, MAX_GROUPS, MAX_NAME_BYTES},
@@ -136,7 +136,10 @@ fn machine_name(name: &str) -> Answer<Machine> {
     let name = fold_case(name);
     let clean = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
     if name.is_empty() || name.len() > MAX_MACHINE_BYTES || !clean {
-        return Err(problem::invalid_field("machine", "must be 1 to 255 letters, digits, dots, dashes and underscores"));
+        return Err(problem::invalid_field(
+            "machine",
+            "must be 1 to 255 letters, digits, dots, dashes and underscores",
+        ));
     }
     Ok(name.into())
 }
@@ -198,7 +201,8 @@ async fn hello(
         peer.in_contact(monotonic_ms()) && peer.hello().is_some_and(|h| h.held_digest == known)
     });
     if let Some(range) = answer.lost.filter(|_| certain) {
-        let lost = Lost { origin: hello.origin, rank: hello.rank, first: range.first, last: range.last, chain: range.chain };
+        let lost =
+            Lost { origin: hello.origin, rank: hello.rank, first: range.first, last: range.last, chain: range.chain };
         let input = Input::NoteLost { machine: agent.machine.clone(), lost };
         state.zone.submit(input).await.map_err(|e| submit_refusal(&state, e))?;
     }
@@ -277,16 +281,20 @@ async fn events(
             Ok(Json(answer))
         }
         Ok(_) => Err(problem::internal()),
-        Err(SubmitError::Refused(refusal @ (CoreRefusal::Fork(_) | CoreRefusal::Rank(_)))) => {
-            Err(problem::conflict("rewound", "Another numbering", format!("{refusal}. Say hello to learn what is held.")))
-        }
+        Err(SubmitError::Refused(refusal @ (CoreRefusal::Fork(_) | CoreRefusal::Rank(_)))) => Err(problem::conflict(
+            "rewound",
+            "Another numbering",
+            format!("{refusal}. Say hello to learn what is held."),
+        )),
         Err(error) => Err(submit_refusal(&state, error)),
     }
 }
 
 fn broken(error: RunError) -> problem::Refusal {
     match error {
-        RunError::BrokenChain(_) => problem::conflict("chain_mismatch", "The chain is broken", format!("{error}. Nothing was taken.")),
+        RunError::BrokenChain(_) => {
+            problem::conflict("chain_mismatch", "The chain is broken", format!("{error}. Nothing was taken."))
+        }
         _ => problem::invalid_field("records", &error.to_string()),
     }
 }
@@ -336,7 +344,10 @@ async fn decisions(
     let request: DecisionRequest = lenient(request).await?;
     let long = |group: &String| group.len() > MAX_NAME_BYTES;
     if !request.who.within_bounds() {
-        return Err(problem::invalid_field("user", "a user is named, in at most 256 characters without control characters"));
+        return Err(problem::invalid_field(
+            "user",
+            "a user is named, in at most 256 characters without control characters",
+        ));
     }
     if request.groups.len() > MAX_GROUPS || request.groups.iter().any(long) {
         return Err(problem::invalid_field("groups", "must be at most 1024 names of at most 256 characters"));
@@ -354,11 +365,20 @@ async fn decisions(
 }
 
 /// Decides on this server, unless its state says that it is not its turn. `alone`: without the server whose turn it would be.
-pub(super) async fn decide_here(state: &PairState, machine: Machine, request: DecisionRequest, alone: bool) -> Answer<DecisionResponse> {
+pub(super) async fn decide_here(
+    state: &PairState,
+    machine: Machine,
+    request: DecisionRequest,
+    alone: bool,
+) -> Answer<DecisionResponse> {
     let began = Instant::now();
     if !request.last_resort && !state.zone.decides() {
         let phase = state.zone.phase();
-        let detail = format!("This server is {}: {}. Ask the other one, or mark the request as the last resort.", phase.phase.title(), phase.reason);
+        let detail = format!(
+            "This server is {}: {}. Ask the other one, or mark the request as the last resort.",
+            phase.phase.title(),
+            phase.reason
+        );
         return Err(problem::unavailable("not_serving", detail));
     }
     let degraded = alone || state.zone.is_degraded() || !state.zone.decides();

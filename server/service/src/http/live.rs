@@ -2,6 +2,7 @@
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
+use axum::Extension;
 use axum::{
     extract::State,
     response::{
@@ -9,7 +10,6 @@ use axum::{
         sse::{Event, KeepAlive, Sse},
     },
 };
-use axum::Extension;
 use futures_util::{Stream, stream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -72,7 +72,8 @@ pub async fn broadcast(app: App) {
                 continue;
             }
         };
-        let fresh = last.as_ref().is_some_and(|(before, at)| at.elapsed() < AT_LEAST_EVERY && is_same(before, &overview));
+        let fresh =
+            last.as_ref().is_some_and(|(before, at)| at.elapsed() < AT_LEAST_EVERY && is_same(before, &overview));
         if !fresh && let Ok(json) = serde_json::to_string(&overview) {
             app.live.picture.send_replace(json.into());
             last = Some((overview, Instant::now()));
@@ -104,7 +105,9 @@ struct Watcher {
 /// The stream: ends when the sign-in ends or the server stops.
 pub async fn live(State(app): State<App>, Extension(principal): Extension<Principal>) -> Response {
     let Ok(permit) = Arc::clone(&app.live.streams).try_acquire_owned() else {
-        return problem::unavailable("too_many_streams", "Too many dashboards are open.").retry_after(10).into_response();
+        return problem::unavailable("too_many_streams", "Too many dashboards are open.")
+            .retry_after(10)
+            .into_response();
     };
     let picture = app.live.picture.subscribe();
     let watcher = Watcher { app, principal, picture, first: true, _permit: permit };

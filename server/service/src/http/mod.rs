@@ -43,5 +43,7 @@ pub fn router(app: App, pair: PairState) -> Router {
         .layer(from_fn_with_state(app.clone(), layers::finish))
         .with_state(app);
     // Agents and the other server come by the thousand a second: what browsers need is not for them.
-    own.merge(agents::router(pair.clone())).merge(replication::router(pair)).layer(CatchPanicLayer::custom(layers::panicked))
+    own.merge(agents::router(pair.clone()))
+        .merge(replication::router(pair))
+        .layer(CatchPanicLayer::custom(layers::panicked))
 }

@@ -123,7 +123,9 @@ static CALLS: &[Call] = &[
     call("get", "/api/openapi.json", "200", "This document"),
     call("get", "/live", "200", "The picture of the pair as server-sent events named `overview`"),
     call("get", "/api/v1/server", "200", "This server and the other").gives(named::<api::ServerView>),
-    call("get", "/api/v1/sessions", "200", "The list of sessions").query(fields::<api::SessionQuery>).gives(page::<api::SessionView>),
+    call("get", "/api/v1/sessions", "200", "The list of sessions")
+        .query(fields::<api::SessionQuery>)
+        .gives(page::<api::SessionView>),
     call("post", "/api/v1/sessions/{key}/actions", "202", "Log off (202) or forget (200) a session")
         .takes(named::<api::ActionRequest>)
         .gives(named::<api::ActionResponse>),
@@ -140,7 +142,8 @@ static CALLS: &[Call] = &[
         .query(wait)
         .takes(named::<api::SessionsSyncRequest>)
         .gives(named::<api::RunStarted>),
-    call("post", "/api/v1/synchronization/test", "200", "Test the connection to the Primary").gives(named::<api::TestReport>),
+    call("post", "/api/v1/synchronization/test", "200", "Test the connection to the Primary")
+        .gives(named::<api::TestReport>),
     call("get", "/api/v1/synchronization/runs/{id}", "200", "A run: its progress, then its result")
         .query(wait)
         .gives(named::<api::RunView>),
@@ -166,11 +169,14 @@ static CALLS: &[Call] = &[
         .gives(named::<api::ProtectedAccountView>)
         .with_revision(),
     call("delete", "/api/v1/protected-accounts/{id}", "204", "Delete a rule").with_revision(),
-    call("post", "/api/v1/tokens", "201", "Make an API token").takes(named::<operations::TokenRequest>).gives(named::<operations::TokenCreated>),
+    call("post", "/api/v1/tokens", "201", "Make an API token")
+        .takes(named::<operations::TokenRequest>)
+        .gives(named::<operations::TokenCreated>),
     call("post", "/api/v1/enrolment-key", "201", "Make a new zone key").gives(named::<operations::EnrolmentCreated>),
     call("get", "/api/v1/agents", "200", "The agents").query(paged).gives(page::<operations::AgentView>),
     call("post", "/api/v1/agents/{id}/revoke", "204", "End an agent's token for good").takes(named::<ReasonRequest>),
-    call("post", "/api/v1/agents/{id}/release", "204", "Let a machine's name be enrolled again").takes(named::<ReasonRequest>),
+    call("post", "/api/v1/agents/{id}/release", "204", "Let a machine's name be enrolled again")
+        .takes(named::<ReasonRequest>),
     call("post", "/agent/v1/enrol", "200", "A machine gets its token for the zone key")
         .takes(named::<agent_api::EnrolRequest>)
         .gives(named::<agent_api::EnrolResponse>),
@@ -218,7 +224,8 @@ pub fn document() -> Value {
 }
 
 fn operation(call: &Call, problem: &Value, schemas: &mut Schemas) -> Value {
-    let right = table::all().find(|(method, path, _)| method.as_str().eq_ignore_ascii_case(call.method) && *path == call.path);
+    let right =
+        table::all().find(|(method, path, _)| method.as_str().eq_ignore_ascii_case(call.method) && *path == call.path);
     let right = right.map_or(Right::Public, |(_, _, right)| right);
     let content = |schema: Value| json!({ "application/json": { "schema": schema } });
     let mut success = Map::from_iter([("description".to_owned(), call.summary.into())]);
@@ -267,7 +274,9 @@ fn parameters(call: &Call, schemas: &mut Schemas) -> Vec<Value> {
     let query = call.query.map(|schema| schema(schemas)).unwrap_or_default();
     for (name, schema) in query.get("properties").and_then(Value::as_object).into_iter().flatten() {
         let description = schema.get("description").cloned().unwrap_or_default();
-        parameters.push(json!({ "name": name, "in": "query", "description": description.as_str().unwrap_or(""), "schema": schema }));
+        parameters.push(
+            json!({ "name": name, "in": "query", "description": description.as_str().unwrap_or(""), "schema": schema }),
+        );
     }
     if call.revision {
         let description = "The `ETag` that was read: 428 without it, 412 when it is not the present one.";

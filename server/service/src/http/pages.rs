@@ -54,11 +54,14 @@ pub async fn page(State(app): State<App>, request: Request) -> Response {
     let signing_in = path == "/sign-in";
     match (&principal, signing_in) {
         (None, false) => return sign_in::redirect(&sign_in_address(request.uri()), None),
-        (Some(_), true) => return sign_in::redirect(next_of(request.uri()).as_deref().map_or("/", sign_in::own_path), None),
+        (Some(_), true) => {
+            return sign_in::redirect(next_of(request.uri()).as_deref().map_or("/", sign_in::own_path), None);
+        }
         _ => {}
     }
     let options = app.leptos.clone();
-    let render = leptos_axum::render_app_async_with_context(context(app, principal.as_ref()), move || shell(options.clone()));
+    let render =
+        leptos_axum::render_app_async_with_context(context(app, principal.as_ref()), move || shell(options.clone()));
     render(request).await
 }
 

@@ -6,9 +6,9 @@ use userlock_app::{
 };
 use userlock_core::{
     api::{
-        ActionRequest, ActionResponse, GeneralFields, LogEvent, LogQuery, Overview, Page, Problem, ProtectedAccountView,
-        RunStarted, RunView, Section, SessionQuery, SessionView, SyncKind, SynchronizationSection, SynchronizationView,
-        TestReport,
+        ActionRequest, ActionResponse, GeneralFields, LogEvent, LogQuery, Overview, Page, Problem,
+        ProtectedAccountView, RunStarted, RunView, Section, SessionQuery, SessionView, SyncKind,
+        SynchronizationSection, SynchronizationView, TestReport,
     },
     event::SessionKey,
     id::{DecisionId as RuleId, RunId},
@@ -87,7 +87,11 @@ impl Ports for App {
         answer(async move { self.change_synchronization_section(&caller.name, &etag, section, reason).await })
     }
 
-    fn protected_accounts(&self, limit: u32, cursor: Option<String>) -> Answer<'_, Section<Page<ProtectedAccountView>>> {
+    fn protected_accounts(
+        &self,
+        limit: u32,
+        cursor: Option<String>,
+    ) -> Answer<'_, Section<Page<ProtectedAccountView>>> {
         answer(async move { self.protected_accounts(page_limit(Some(limit))?, cursor.as_deref()) })
     }
 
@@ -95,7 +99,11 @@ impl Ports for App {
         answer(async move { self.protected_account(id) })
     }
 
-    fn create_protected_account(&self, caller: Caller, input: ProtectedAccountInput) -> Answer<'_, ProtectedAccountView> {
+    fn create_protected_account(
+        &self,
+        caller: Caller,
+        input: ProtectedAccountInput,
+    ) -> Answer<'_, ProtectedAccountView> {
         answer(async move { self.create_protected_account(&caller.name, input).await })
     }
 

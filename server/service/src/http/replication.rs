@@ -25,8 +25,8 @@ use userlock_core::{
     settings::{Role, ZoneDocument},
     sync::{
         Frames, HeldRequest, HeldResponse, Hello, JoinRequest, JoinResponse, MAX_WAIT_SECONDS, MEDIA_TYPE, PAGE_BYTES,
-        PROTOCOL_VERSION, PullHeader, PullRequest, PushHeader, PushResponse, VERSION_HEADER, differing_buckets, push_frame,
-        snapshot_frames,
+        PROTOCOL_VERSION, PullHeader, PullRequest, PushHeader, PushResponse, VERSION_HEADER, differing_buckets,
+        push_frame, snapshot_frames,
     },
 };
 
@@ -87,7 +87,9 @@ async fn version(request: Request, next: Next) -> Response {
     let mut response = if theirs == PROTOCOL_VERSION.to_string() {
         next.run(request).await
     } else {
-        let detail = format!("This server speaks version {PROTOCOL_VERSION} of the protocol between servers, the other {theirs}.");
+        let detail = format!(
+            "This server speaks version {PROTOCOL_VERSION} of the protocol between servers, the other {theirs}."
+        );
         problem::refuse(400, "protocol_version", "Another version of the protocol", detail).into_response()
     };
     response.headers_mut().insert(VERSION_HEADER, HeaderValue::from(PROTOCOL_VERSION));
@@ -128,7 +130,8 @@ fn require_administrator(state: &PairState, account: &str) -> Answer<()> {
     if administrator {
         return Ok(());
     }
-    let detail = format!("The account {account} is not an administrator on this Primary, which a service account must be.");
+    let detail =
+        format!("The account {account} is not an administrator on this Primary, which a service account must be.");
     Err(problem::refuse(403, "not_an_administrator", "Not an administrator", detail))
 }
 
@@ -159,7 +162,11 @@ async fn hello(
     let zone = &state.zone;
     let (zone_id, log_id) = zone.read(|s| (s.identity.zone_id, s.log_id));
     if theirs.zone_id != zone_id {
-        return Err(problem::conflict("other_zone", "Another protected zone", "This Primary belongs to another protected zone."));
+        return Err(problem::conflict(
+            "other_zone",
+            "Another protected zone",
+            "This Primary belongs to another protected zone.",
+        ));
     }
     if theirs.server_id != known.server_id {
         return Err(problem::not_authenticated());
@@ -188,7 +195,13 @@ async fn hello(
         let mut peer = zone.peer();
         let equal = theirs.held_digest == held;
         let same_log = theirs.cursor.log_id == log_id;
-        let reached = if equal { position } else if same_log { theirs.cursor.position } else { 0 };
+        let reached = if equal {
+            position
+        } else if same_log {
+            theirs.cursor.position
+        } else {
+            0
+        };
         peer.lags(position, reached, now);
         peer.skew_ms = Some(theirs.clock.saturating_sub(wall));
         peer.compared_at = Some(wall);
@@ -217,12 +230,16 @@ fn refuse_clone(state: &PairState, theirs: &Hello, now: u64) -> Answer<()> {
     if last.is_some_and(|at| now.saturating_sub(at) >= 2 * DOWN_MS) {
         state.journal.record(
             catalogue::PEER_RESTORED,
-            format!("The Backup {} has come back from an older image of itself; what it lacks is sent again.", theirs.name),
+            format!(
+                "The Backup {} has come back from an older image of itself; what it lacks is sent again.",
+                theirs.name
+            ),
             more,
         );
         return Ok(());
     }
-    let message = format!("Two servers answer to the name and token of the Backup {}. The second one is refused.", theirs.name);
+    let message =
+        format!("Two servers answer to the name and token of the Backup {}. The second one is refused.", theirs.name);
     state.journal.record(catalogue::PEER_CLONED, message.clone(), more);
     Err(problem::conflict("cloned_server", "Two servers with one identity", message))
 }
@@ -241,7 +258,8 @@ async fn held(State(state): State<PairState>, request: Request) -> Answer<Respon
         let differing = differing_buckets(&server.held().buckets(), &question.buckets);
         server.peer_equal_but(&differing);
         let ranges = differing.iter().flat_map(|b| server.held().ranges_in(usize::from(*b))).collect();
-        answer = Some(HeldResponse { differing, ranges, at: Cursor { log_id: server.log_id, position: server.position } });
+        answer =
+            Some(HeldResponse { differing, ranges, at: Cursor { log_id: server.log_id, position: server.position } });
     });
     framed(&answer.ok_or_else(problem::internal)?)
 }
@@ -328,7 +346,8 @@ async fn push(State(state): State<PairState>, request: Request) -> Answer<Respon
     }
     frames.finish().map_err(|_| unreadable())?;
     state.zone.primary_facts().backup_progress = Some(monotonic_ms());
-    let runs = ReadRun::all(runs).map_err(|error| problem::conflict("chain_mismatch", "The chain is broken", error.to_string()))?;
+    let runs = ReadRun::all(runs)
+        .map_err(|error| problem::conflict("chain_mismatch", "The chain is broken", error.to_string()))?;
     let input = Input::Peer { source: head.log_id, runs, cursor: None };
     let answer = match state.zone.submit(input).await {
         Ok(Output::Peer { applied }) => PushResponse::Taken { new: applied.values().sum() },
@@ -357,8 +376,8 @@ async fn snapshot(State(state): State<PairState>) -> Response {
 
 async fn forward(State(state): State<PairState>, request: Request) -> Answer<Json<DecisionResponse>> {
     let body = read_body(request, userlock_core::agent_api::MAX_BODY_BYTES).await?;
-    let forward: ForwardRequest =
-        serde_json::from_slice(&body).map_err(|_| problem::bad_request("The body is not a decision that was passed on."))?;
+    let forward: ForwardRequest = serde_json::from_slice(&body)
+        .map_err(|_| problem::bad_request("The body is not a decision that was passed on."))?;
     super::agents::decide_here(&state, forward.machine, forward.request, false).await.map(Json)
 }
 
@@ -385,14 +404,19 @@ async fn join(State(state): State<PairState>, request: Request) -> Answer<Json<J
     })?;
     if !good {
         let more = details([("account", &account), ("server", &join.server_name)]);
-        state.journal.record(catalogue::JOIN_REFUSED, format!("{} tried to join with a wrong account or password.", join.server_name), more);
+        state.journal.record(
+            catalogue::JOIN_REFUSED,
+            format!("{} tried to join with a wrong account or password.", join.server_name),
+            more,
+        );
         return Err(problem::not_authenticated());
     }
     state.attempts.succeeded(&account, "");
     require_administrator(&state, &account)?;
     require_free(&state, join.server_id, join.replace)?;
     let identity = state.zone.read(|s| s.identity.clone());
-    let token = if join.check_only { String::new() } else { random::secret("ulb_").map_err(|_| problem::internal())? };
+    let token =
+        if join.check_only { String::new() } else { random::secret("ulb_").map_err(|_| problem::internal())? };
     if !join.check_only {
         let peer = StoredPeer {
             server_id: join.server_id,
@@ -423,7 +447,10 @@ async fn join(State(state): State<PairState>, request: Request) -> Answer<Json<J
 fn require_free(state: &PairState, server_id: ServerId, replace: bool) -> Answer<()> {
     match state.zone.stored_peer() {
         Some(peer) if peer.server_id != server_id && !replace => {
-            let detail = format!("{} is the Backup of this zone already. Remove it first, or say that this one replaces it.", peer.name);
+            let detail = format!(
+                "{} is the Backup of this zone already. Remove it first, or say that this one replaces it.",
+                peer.name
+            );
             Err(problem::conflict("has_a_backup", "The zone has a Backup", detail))
         }
         _ => Ok(()),
@@ -440,7 +467,11 @@ pub(super) fn storage(state: &PairState, error: &StateError) -> Refusal {
 pub(super) fn submit_refusal(_state: &PairState, error: SubmitError) -> Refusal {
     match error {
         SubmitError::Refused(refusal) => problem::conflict("refused", "Not taken", refusal.to_string()),
-        SubmitError::Unavailable(_) => problem::unavailable("commit_failed", "This server cannot write to its disk. Nothing was changed."),
-        SubmitError::Overloaded => problem::unavailable("overloaded", "This server is overloaded. Nothing was changed: try again."),
+        SubmitError::Unavailable(_) => {
+            problem::unavailable("commit_failed", "This server cannot write to its disk. Nothing was changed.")
+        }
+        SubmitError::Overloaded => {
+            problem::unavailable("overloaded", "This server is overloaded. Nothing was changed: try again.")
+        }
     }
 }

@@ -104,14 +104,17 @@ pub async fn authenticate(
         if too_many.first {
             app.journal.record(
                 catalogue::SIGN_IN_LIMITED,
-                format!("Too many sign-ins failed for {name} or from {address}; no more are tried for {} min", too_many.retry_after.as_secs().div_ceil(60)),
+                format!(
+                    "Too many sign-ins failed for {name} or from {address}; no more are tried for {} min",
+                    too_many.retry_after.as_secs().div_ceil(60)
+                ),
                 details([("account", &name), ("address", &address)]),
             );
         }
     })?;
-    let account = app.zone.read(|server| {
-        server.settings.settings.security.accounts.iter().find(|account| account.name == name).cloned()
-    });
+    let account = app
+        .zone
+        .read(|server| server.settings.settings.security.accounts.iter().find(|account| account.name == name).cloned());
     let hash = account.as_ref().map(|account| account.password_hash.clone());
     let matches = app.passwords.verify(password, hash).await.map_err(|error| {
         debug_assert!(matches!(error, PasswordError::Busy), "{error}");
@@ -139,7 +142,8 @@ pub async fn sign_out(State(app): State<App>, request: Request) -> Response {
     if let Err(refusal) = guard::check_own_page(&app, &request) {
         return refusal.into_response();
     }
-    if let Ok(Some(Principal { name, proof: Proof::SignIn(id), .. })) = guard::identify(&app, request.headers(), false) {
+    if let Ok(Some(Principal { name, proof: Proof::SignIn(id), .. })) = guard::identify(&app, request.headers(), false)
+    {
         if let Err(error) = app.sign_ins.end(&id).await {
             tracing::error!(%error, "a sign-in that has ended cannot be removed from the disk");
         }
@@ -151,7 +155,10 @@ pub async fn sign_out(State(app): State<App>, request: Request) -> Response {
 /// A path on this server, or the Overview: a form must not lead anybody elsewhere.
 #[must_use]
 pub fn own_path(next: &str) -> &str {
-    let own = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n', '\t']) && next.len() <= 2048;
+    let own = next.starts_with('/')
+        && !next.starts_with("//")
+        && !next.contains(['\\', '\r', '\n', '\t'])
+        && next.len() <= 2048;
     if own { next } else { "/" }
 }
 

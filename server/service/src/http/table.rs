@@ -49,12 +49,20 @@ pub static TABLE: &[Route] = &[
     route(Method::GET, "/api/v1/settings/general", Right::Read, || get(api::settings::general)),
     route(Method::PUT, "/api/v1/settings/general", Right::Administer, || put(api::settings::put_general)),
     route(Method::GET, "/api/v1/settings/synchronization", Right::Read, || get(api::settings::synchronization)),
-    route(Method::PUT, "/api/v1/settings/synchronization", Right::Administer, || put(api::settings::put_synchronization)),
+    route(Method::PUT, "/api/v1/settings/synchronization", Right::Administer, || {
+        put(api::settings::put_synchronization)
+    }),
     route(Method::GET, "/api/v1/protected-accounts", Right::Read, || get(api::settings::protected_accounts)),
-    route(Method::POST, "/api/v1/protected-accounts", Right::Administer, || post(api::settings::create_protected_account)),
+    route(Method::POST, "/api/v1/protected-accounts", Right::Administer, || {
+        post(api::settings::create_protected_account)
+    }),
     route(Method::GET, "/api/v1/protected-accounts/{id}", Right::Read, || get(api::settings::protected_account)),
-    route(Method::PUT, "/api/v1/protected-accounts/{id}", Right::Administer, || put(api::settings::put_protected_account)),
-    route(Method::DELETE, "/api/v1/protected-accounts/{id}", Right::Administer, || delete(api::settings::delete_protected_account)),
+    route(Method::PUT, "/api/v1/protected-accounts/{id}", Right::Administer, || {
+        put(api::settings::put_protected_account)
+    }),
+    route(Method::DELETE, "/api/v1/protected-accounts/{id}", Right::Administer, || {
+        delete(api::settings::delete_protected_account)
+    }),
     route(Method::POST, "/api/v1/tokens", Right::Administer, || post(api::actions::create_token)),
     route(Method::POST, "/api/v1/enrolment-key", Right::Administer, || post(api::actions::create_enrolment_key)),
     route(Method::GET, "/api/v1/agents", Right::Read, || get(api::lists::agents)),

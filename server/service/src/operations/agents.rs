@@ -1,18 +1,12 @@
 //! Agents: who they are, and ending their tokens.
 
 use serde::{Deserialize, Serialize};
-use userlock_core::{
-    api::Page,
-    id::AgentId,
-    server::Input,
-};
+use userlock_core::{api::Page, id::AgentId, server::Input};
 
 use super::{check_reason, refusal_of};
-use crate::{
-    http::{
-        problem::{self, Answer},
-        state::App,
-    },
+use crate::http::{
+    problem::{self, Answer},
+    state::App,
 };
 
 /// One agent.
@@ -51,7 +45,8 @@ impl App {
         let after = match cursor {
             None | Some("") => None,
             Some(text) => {
-                let id: AgentId = text.parse().map_err(|_| problem::invalid_field("cursor", "must be `next` of the page before"))?;
+                let id: AgentId =
+                    text.parse().map_err(|_| problem::invalid_field("cursor", "must be `next` of the page before"))?;
                 Some(id)
             }
         };

@@ -38,7 +38,8 @@ impl App {
                 let entries = segment.runs.into_iter().flat_map(|run| run.entries);
                 let mut entries: Vec<(u64, Entry)> = (segment.first_position..).zip(entries).collect();
                 entries.reverse();
-                let wanted = entries.into_iter().filter(|(position, _)| *position < before.min(cursor.unwrap_or(u64::MAX)));
+                let wanted =
+                    entries.into_iter().filter(|(position, _)| *position < before.min(cursor.unwrap_or(u64::MAX)));
                 let room = (limit + 1).saturating_sub(found.len());
                 found.extend(wanted.take(room));
             }
@@ -90,7 +91,9 @@ impl App {
         match event {
             Event::Boot(_) => named(None, "The machine has started".into()),
             Event::Inventory(e) => named(None, format!("{} sessions are alive on the machine", e.sessions.len())),
-            Event::Logon(e) => named(Some(e.who.user.clone()), format!("{} logged on, {}", e.who.user, e.who.session_type.as_str())),
+            Event::Logon(e) => {
+                named(Some(e.who.user.clone()), format!("{} logged on, {}", e.who.user, e.who.session_type.as_str()))
+            }
             Event::Logoff(e) => {
                 let user = session_user(e.boot, &e.logon);
                 let text = format!("{} logged off", user.as_deref().unwrap_or("A session's user"));
@@ -98,13 +101,19 @@ impl App {
             }
             Event::State(e, state) => {
                 let user = session_user(e.boot, &e.logon);
-                let text = format!("The session of {} is {state:?}", user.as_deref().unwrap_or("an unknown user")).to_lowercase();
+                let text = format!("The session of {} is {state:?}", user.as_deref().unwrap_or("an unknown user"))
+                    .to_lowercase();
                 named(user, text)
             }
-            Event::Denied(e) => named(Some(e.who.user.clone()), format!("The machine refused {}: {}", e.who.user, e.reason)),
+            Event::Denied(e) => {
+                named(Some(e.who.user.clone()), format!("The machine refused {}: {}", e.who.user, e.reason))
+            }
             Event::OfflineDecision(e) => {
                 let answer = if e.allow { "admitted" } else { "refused" };
-                named(Some(e.who.user.clone()), format!("No server answered; the offline policy {answer} {}", e.who.user))
+                named(
+                    Some(e.who.user.clone()),
+                    format!("No server answered; the offline policy {answer} {}", e.who.user),
+                )
             }
             Event::CommandResult(e) => named(None, format!("A command was answered: {:?}", e.outcome).to_lowercase()),
             Event::Decision(e) => {
@@ -116,7 +125,9 @@ impl App {
             Event::AgentRevoked(e) => named(None, format!("{} revoked the machine's token: {}", e.by, e.reason)),
             Event::AgentReleased(e) => named(None, format!("{} released the machine's name: {}", e.by, e.reason)),
             Event::Command(e) => named(None, format!("{} told the machine: {:?}", e.by, e.action).to_lowercase()),
-            Event::SettingsChanged(e) => named(None, format!("{} changed the settings: {}, revision {}", e.by, e.section, e.revision)),
+            Event::SettingsChanged(e) => {
+                named(None, format!("{} changed the settings: {}, revision {}", e.by, e.section, e.revision))
+            }
             Event::RoleChanged(e) => named(None, format!("{} is {} now: {}", e.server, e.role, e.reason)),
             Event::Lost(e) => named(None, format!("Records {} to {} are lost", e.first, e.last)),
             Event::Other => named(None, "An event of a later version".into()),

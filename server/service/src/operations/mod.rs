@@ -12,8 +12,8 @@ mod settings;
 mod synchronization;
 
 pub use agents::AgentView;
-pub use synchronization::MAX_WAIT_SECONDS;
 pub use security::{EnrolmentCreated, TokenCreated, TokenRequest};
+pub use synchronization::MAX_WAIT_SECONDS;
 
 use userlock_core::{event::MAX_TEXT_BYTES, server::Refusal as Refused};
 

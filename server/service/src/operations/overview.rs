@@ -8,7 +8,14 @@ use userlock_core::{
     sync::AgentCounts,
 };
 
-use crate::{clock, http::{problem::{self, Answer}, state::App}, zone::monotonic_ms};
+use crate::{
+    clock,
+    http::{
+        problem::{self, Answer},
+        state::App,
+    },
+    zone::monotonic_ms,
+};
 
 /// A difference of the clocks from which on it is told, in ms.
 const SKEW_MS: i64 = 2_000;
@@ -134,7 +141,10 @@ impl App {
 fn readiness(server: &ServerView, agents: &AgentsSummary, certificate: &Certificate) -> Vec<Readiness> {
     let line = |tone, text: String| Readiness { tone, text };
     let Some(peer) = &server.peer else {
-        return vec![line(Tone::Attention, "the zone has no Backup: machines would follow their offline policy".into())];
+        return vec![line(
+            Tone::Attention,
+            "the zone has no Backup: machines would follow their offline policy".into(),
+        )];
     };
     let mut lines = Vec::new();
     if server.role == ServerRole::Primary && peer.state != PeerState::Up {
@@ -146,7 +156,8 @@ fn readiness(server: &ServerView, agents: &AgentsSummary, certificate: &Certific
     match peer.lag_events {
         Some(0) => lines.push(line(Tone::Ok, "0 events would be missing on the Backup".into())),
         Some(lag) => {
-            let text = format!("{lag} events are not on the Backup yet; agents keep theirs until both servers hold them");
+            let text =
+                format!("{lag} events are not on the Backup yet; agents keep theirs until both servers hold them");
             lines.push(line(Tone::Attention, text));
         }
         None => lines.push(line(Tone::Attention, "how many events the Backup lacks is not known".into())),
@@ -158,9 +169,10 @@ fn readiness(server: &ServerView, agents: &AgentsSummary, certificate: &Certific
         Some(revision) if revision == server.settings_revision => {
             line(Tone::Ok, format!("the rules of revision {revision} are on both"))
         }
-        Some(revision) => {
-            line(Tone::Attention, format!("this server works by revision {}, the other by {revision}", server.settings_revision))
-        }
+        Some(revision) => line(
+            Tone::Attention,
+            format!("this server works by revision {}, the other by {revision}", server.settings_revision),
+        ),
         None => line(Tone::Attention, "the other server's rules are not known".into()),
     });
     if certificate.alarm {
@@ -183,7 +195,10 @@ fn banners(server: &ServerView, certificate: &Certificate, able: bool) -> Vec<Ba
     }
     banners.extend(server.peer.as_ref().and_then(|peer| peer_banner(server, peer)));
     if let Some(skew) = server.peer.as_ref().and_then(|peer| peer.clock_skew_ms).filter(|ms| ms.abs() >= SKEW_MS) {
-        let text = format!("The two servers' clocks differ by {:.1} s. Nothing is decided by that; set both by NTP.", skew.unsigned_abs() as f64 / 1000.0);
+        let text = format!(
+            "The two servers' clocks differ by {:.1} s. Nothing is decided by that; set both by NTP.",
+            skew.unsigned_abs() as f64 / 1000.0
+        );
         banners.push(banner(Tone::Attention, &text, None));
     }
     banners

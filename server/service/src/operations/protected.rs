@@ -36,14 +36,16 @@ impl App {
         let after = match cursor {
             None | Some("") => 0,
             Some(text) => {
-                let after = read_cursor(text).ok_or_else(|| problem::invalid_field("cursor", "must be `next` of the page before"))?;
+                let after = read_cursor(text)
+                    .ok_or_else(|| problem::invalid_field("cursor", "must be `next` of the page before"))?;
                 rules.partition_point(|rule| compare(rule, &after) != Ordering::Greater)
             }
         };
         let page: Vec<&ProtectedAccount> = rules.into_iter().skip(after).take(limit as usize).collect();
         let more = after + page.len() < total;
         let next = page.last().filter(|_| more).map(|last| write_cursor(last));
-        let items = page.into_iter().map(|rule| ProtectedAccountView { account: rule.clone(), etag: etag.clone() }).collect();
+        let items =
+            page.into_iter().map(|rule| ProtectedAccountView { account: rule.clone(), etag: etag.clone() }).collect();
         let page = Page { total: u64::try_from(total).ok(), items, next };
         Ok(Section { value: page, etag, read_only: self.read_only_here() })
     }
@@ -57,20 +59,31 @@ impl App {
         let account = document.settings.protected_accounts.iter().find(|rule| rule.id == id).cloned();
         let account = account.ok_or_else(|| problem::not_found("protected account"))?;
         let etag = document.revision.etag();
-        Ok(Section { value: ProtectedAccountView { account, etag: etag.clone() }, etag, read_only: self.read_only_here() })
+        Ok(Section {
+            value: ProtectedAccountView { account, etag: etag.clone() },
+            etag,
+            read_only: self.read_only_here(),
+        })
     }
 
     /// Makes a rule.
     ///
     /// # Errors
     /// 409, 422.
-    pub async fn create_protected_account(&self, by: &str, input: ProtectedAccountInput) -> Answer<ProtectedAccountView> {
+    pub async fn create_protected_account(
+        &self,
+        by: &str,
+        input: ProtectedAccountInput,
+    ) -> Answer<ProtectedAccountView> {
         self.must_be_primary()?;
         let id = DecisionId(random::bytes().map_err(|_| problem::internal())?);
         let rule = rule_of(id, &input)?;
         self.change_zone(by, SECTION, None, input.reason.clone(), |settings| {
             if settings.protected_accounts.len() >= MAX_RULES {
-                return Err(problem::invalid_field("subject", &format!("there are {MAX_RULES} rules, which is the most")));
+                return Err(problem::invalid_field(
+                    "subject",
+                    &format!("there are {MAX_RULES} rules, which is the most"),
+                ));
             }
             must_be_the_only_one(settings, &rule)?;
             settings.protected_accounts.push(rule.clone());
@@ -119,7 +132,11 @@ impl App {
         self.change_zone(by, SECTION, Some(etag), reason, |settings| {
             let before = settings.protected_accounts.len();
             settings.protected_accounts.retain(|rule| rule.id != id);
-            if settings.protected_accounts.len() == before { Err(problem::not_found("protected account")) } else { Ok(()) }
+            if settings.protected_accounts.len() == before {
+                Err(problem::not_found("protected account"))
+            } else {
+                Ok(())
+            }
         })
         .await
     }

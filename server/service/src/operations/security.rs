@@ -58,7 +58,10 @@ impl TokenRequest {
     pub fn check(&self) -> Answer<()> {
         let name = self.name.trim();
         if name.is_empty() || self.name.len() > 64 || name.chars().any(char::is_control) {
-            return Err(problem::invalid_field("name", "must have 1 to 64 characters, none of them a control character"));
+            return Err(problem::invalid_field(
+                "name",
+                "must have 1 to 64 characters, none of them a control character",
+            ));
         }
         Ok(())
     }

@@ -32,7 +32,9 @@ impl App {
         }
         let phase = self.zone.phase();
         match phase.phase {
-            Phase::Joining | Phase::Returning | Phase::Superseded => Err(format!("it is {}: {}", phase.phase.title(), phase.reason)),
+            Phase::Joining | Phase::Returning | Phase::Superseded => {
+                Err(format!("it is {}: {}", phase.phase.title(), phase.reason))
+            }
             _ => Ok(()),
         }
     }
@@ -74,8 +76,12 @@ impl App {
         let peer = self.zone.peer();
         // Where the Backup is in the Primary's log, compared in one and the same log alone.
         let lag = peer.hello().and_then(|hello| match role {
-            ServerRole::Backup => (hello.log_id == cursor.log_id).then(|| hello.position.saturating_sub(cursor.position)),
-            ServerRole::Primary => (hello.cursor.log_id == log_id).then(|| position.saturating_sub(hello.cursor.position)),
+            ServerRole::Backup => {
+                (hello.log_id == cursor.log_id).then(|| hello.position.saturating_sub(cursor.position))
+            }
+            ServerRole::Primary => {
+                (hello.cursor.log_id == log_id).then(|| position.saturating_sub(hello.cursor.position))
+            }
         });
         let other = match role {
             ServerRole::Primary => ServerRole::Backup,

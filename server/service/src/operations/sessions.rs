@@ -67,7 +67,8 @@ impl App {
                     reason: request.reason,
                 };
                 self.zone.submit(input).await.map_err(|error| refusal_of(self, error))?;
-                let message = "The machine's agent is told to end the session. It does so within a minute or not at all.";
+                let message =
+                    "The machine's agent is told to end the session. It does so within a minute or not at all.";
                 Ok(ActionResponse { command_id: Some(command), message: message.to_owned() })
             }
         }

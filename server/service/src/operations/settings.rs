@@ -126,7 +126,11 @@ impl App {
     pub fn check_own_fields(&self, section: &GeneralSection) -> Answer<()> {
         let (own, _) = self.general_section();
         let fixed = |field: &str, same: bool| {
-            if same { Ok(()) } else { Err(problem::invalid_field(field, "belongs to each server and cannot be changed here")) }
+            if same {
+                Ok(())
+            } else {
+                Err(problem::invalid_field(field, "belongs to each server and cannot be changed here"))
+            }
         };
         fixed("role", section.role.is_none() || section.role == own.role)?;
         fixed("server_name", section.server_name.is_none() || section.server_name == own.server_name)?;

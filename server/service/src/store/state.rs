@@ -150,18 +150,18 @@ impl StateWriter {
     /// [`StateError`]; then nothing has changed.
     pub async fn file_branch(&mut self, origin: OriginId, first: u64, branch: &Run) -> Result<(), StateError> {
         let mut transaction = self.connection.begin().await?;
-        let segments: Vec<i64> =
-            sqlx::query_scalar("select distinct segment from run where origin = ? and last >= ?")
-                .bind(origin.0.as_slice())
-                .bind(number(first))
-                .fetch_all(&mut *transaction)
-                .await?;
+        let segments: Vec<i64> = sqlx::query_scalar("select distinct segment from run where origin = ? and last >= ?")
+            .bind(origin.0.as_slice())
+            .bind(number(first))
+            .fetch_all(&mut *transaction)
+            .await?;
         for segment in segments {
             let bytes: Vec<u8> = sqlx::query_scalar("select runs from segment where first_position = ?")
                 .bind(segment)
                 .fetch_one(&mut *transaction)
                 .await?;
-            let runs: Vec<Run> = read_runs(&bytes)?.iter().flat_map(|run| renamed(run, origin, first, branch)).collect();
+            let runs: Vec<Run> =
+                read_runs(&bytes)?.iter().flat_map(|run| renamed(run, origin, first, branch)).collect();
             let bytes = postcard::to_allocvec(&runs).map_err(|_| StateError::Corrupt("a record"))?;
             sqlx::query("update segment set runs = ? where first_position = ?")
                 .bind(bytes)
@@ -217,8 +217,7 @@ async fn add_to_index(connection: &mut SqliteConnection, runs: &[Run], segment: 
 
 async fn put_rows(connection: &mut SqliteConnection, rows: &[Row]) -> Result<(), StateError> {
     for rows in rows.chunks(CHUNK) {
-        let mut insert: QueryBuilder<Sqlite> =
-            QueryBuilder::new("insert or replace into state (kind, key, value) ");
+        let mut insert: QueryBuilder<Sqlite> = QueryBuilder::new("insert or replace into state (kind, key, value) ");
         insert.push_values(rows, |mut values, row| {
             values.push_bind(row.kind as i64).push_bind(row.key.as_slice()).push_bind(row.value.as_slice());
         });

@@ -10,8 +10,8 @@ use userlock_core::{
     record::Run,
     settings::ZoneDocument,
     sync::{
-        Frames, HeldRequest, HeldResponse, Hello, JoinRequest, JoinResponse, MAX_WAIT_SECONDS, MEDIA_TYPE, PROTOCOL_VERSION,
-        PullHeader, PullRequest, PushHeader, PushResponse, VERSION_HEADER, push_frame,
+        Frames, HeldRequest, HeldResponse, Hello, JoinRequest, JoinResponse, MAX_WAIT_SECONDS, MEDIA_TYPE,
+        PROTOCOL_VERSION, PullHeader, PullRequest, PushHeader, PushResponse, VERSION_HEADER, push_frame,
     },
 };
 
@@ -77,7 +77,12 @@ impl Client {
     }
 
     /// Sends one frame and reads one back.
-    async fn call<Q: Serialize, A: DeserializeOwned>(&self, call: &str, question: &Q, within: Duration) -> Result<A, SyncError> {
+    async fn call<Q: Serialize, A: DeserializeOwned>(
+        &self,
+        call: &str,
+        question: &Q,
+        within: Duration,
+    ) -> Result<A, SyncError> {
         let body = postcard::to_allocvec(question).map_err(|_| SyncError::malformed("a question"))?;
         let request = self.post(call).header(header::CONTENT_TYPE, MEDIA_TYPE).timeout(within).body(body);
         let response = checked(request.send().await?).await?;

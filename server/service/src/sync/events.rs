@@ -1,11 +1,6 @@
 //! Events synchronization: push, pull, settings if the revision differs.
 
-use userlock_core::{
-    api::EventsResult,
-    event::kind_name,
-    server::Input,
-    sync::PullRequest,
-};
+use userlock_core::{api::EventsResult, event::kind_name, server::Input, sync::PullRequest};
 
 use super::{SyncError, Synchronizer, reconcile, runs::Running};
 use crate::zone::monotonic_ms;

@@ -133,7 +133,8 @@ fn failed(sync: &Synchronizer, error: &SyncError) {
         ("error", &error.message),
     ]);
     more.extend(error.status.map(|status| ("status".to_owned(), status.to_string())));
-    let message = format!("The Primary does not answer as it should: {}. This Backup goes on by itself.", error.message);
+    let message =
+        format!("The Primary does not answer as it should: {}. This Backup goes on by itself.", error.message);
     lock(&sync.inner.episode).fail(&sync.inner.journal, error.kind, &error.kind.id.to_string(), message, more);
 }
 
@@ -158,7 +159,9 @@ async fn heard(sync: &Synchronizer, hello: Hello, sent: u64, seen: &mut Seen) {
         let mut peer = zone.peer();
         let was_apart = peer.skew_ms.is_some_and(|ms| ms.abs() >= SKEW_MS);
         if skew.abs() >= SKEW_MS && !was_apart {
-            let message = format!("The clocks of the two servers are {skew} ms apart. Nothing is decided by them; set them right.");
+            let message = format!(
+                "The clocks of the two servers are {skew} ms apart. Nothing is decided by them; set them right."
+            );
             sync.inner.journal.record(catalogue::PEER_CLOCK_SKEW, message, details([("skew_ms", &skew)]));
         }
         peer.skew_ms = Some(skew);
@@ -166,12 +169,23 @@ async fn heard(sync: &Synchronizer, hello: Hello, sent: u64, seen: &mut Seen) {
         if held_equal && state_equal {
             peer.equal_at = Some(wall);
         }
-        let reached = if held_equal { hello.position } else if same_log { cursor.position } else { 0 };
+        let reached = if held_equal {
+            hello.position
+        } else if same_log {
+            cursor.position
+        } else {
+            0
+        };
         peer.lags(hello.position, reached, now);
         peer.heard(hello.clone(), now, wall);
     }
     let back = format!("The Primary {} answers.", hello.name);
-    lock(&sync.inner.episode).heal(&sync.inner.journal, catalogue::PEER_UP, back, details([("address", &hello.address.url)]));
+    lock(&sync.inner.episode).heal(
+        &sync.inner.journal,
+        catalogue::PEER_UP,
+        back,
+        details([("address", &hello.address.url)]),
+    );
 
     let comparable = held_equal && hello.fold_version == FOLD_VERSION;
     seen.alarms = if comparable && !state_equal { seen.alarms + 1 } else { 0 };

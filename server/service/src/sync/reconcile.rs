@@ -8,7 +8,9 @@ use userlock_core::{
     id::{LogId, OriginId},
     record::Run,
     server::{Cursor, Input, Output, ReadRun},
-    sync::{HeldRequest, HeldResponse, PullRequest, PushHeader, Wanted, branch, first_difference, forked, lacking, surplus},
+    sync::{
+        HeldRequest, HeldResponse, PullRequest, PushHeader, Wanted, branch, first_difference, forked, lacking, surplus,
+    },
 };
 
 use super::{SyncError, Synchronizer};
@@ -142,7 +144,10 @@ pub(super) async fn push_tail(sync: &Synchronizer, after: u64) -> Result<u64, Sy
 ///
 /// # Errors
 /// [`SyncError`]; what was fetched by then stays.
-pub(super) async fn pull_all(sync: &Synchronizer, progress: Option<&super::runs::Running>) -> Result<Applied, SyncError> {
+pub(super) async fn pull_all(
+    sync: &Synchronizer,
+    progress: Option<&super::runs::Running>,
+) -> Result<Applied, SyncError> {
     let zone = &sync.inner.zone;
     let answer = compare(sync).await?;
     let mut wanted = zone.read(|s| lacking(s.held(), &answer.ranges));
@@ -233,7 +238,12 @@ async fn file_branch(sync: &Synchronizer, origin: OriginId) -> Result<(), SyncEr
     let ours = joined(from_log(zone, &vec![(origin, 1, head)]).await?);
     let (_, theirs) = sync.client()?.pull(&PullRequest::Ranges(vec![(origin, 1, head)])).await?;
     let theirs = joined(theirs);
-    let unknown = || SyncError::new(catalogue::SYNC_FORK, format!("origin {origin} has two branches whose beginning is not in both logs"));
+    let unknown = || {
+        SyncError::new(
+            catalogue::SYNC_FORK,
+            format!("origin {origin} has two branches whose beginning is not in both logs"),
+        )
+    };
     let (ours, theirs) = ours.zip(theirs).ok_or_else(unknown)?;
     // The two ways of exchanging records may find one fork at a time.
     let Some(first) = first_difference(&ours, &theirs) else { return Ok(()) };

@@ -208,7 +208,8 @@ fn tell(sync: &Synchronizer, view: &RunView, failed: Option<&SyncError>) {
     match (view.state, failed) {
         (_, Some(error)) => {
             more.extend(error.status.map(|s| ("status".to_owned(), s.to_string())));
-            let message = format!("{name} failed while {}: {}. What was taken over by then stays.", view.stage, error.message);
+            let message =
+                format!("{name} failed while {}: {}. What was taken over by then stays.", view.stage, error.message);
             // The heartbeat tells of a Primary that does not answer; a scheduled run adds nothing to that.
             let scheduled = view.by == "schedule";
             if !(scheduled && lock(&sync.inner.episode).is_open()) {

@@ -61,7 +61,9 @@ async fn run(zone: &Zone, done: &mut Vec<Check>) -> Result<(), Step> {
 
     let connect = tokio::time::timeout(STEP, tokio::net::TcpStream::connect(first)).await;
     connect
-        .map_err(|_| ("connect", format!("{first} did not answer within 5 s: check the firewall between the two servers")))?
+        .map_err(|_| {
+            ("connect", format!("{first} did not answer within 5 s: check the firewall between the two servers"))
+        })?
         .map_err(|e| ("connect", format!("{first}: {e}. Check that the Primary runs and listens there.")))?;
     pass("connect", format!("{first} accepts connections"));
 
@@ -110,7 +112,10 @@ fn explain(done: &mut Vec<Check>, error: SyncError, https: bool) -> Step {
 
 fn judge(zone: &Zone, done: &mut Vec<Check>, hello: &Hello, sent: i64, https: bool) -> Result<(), Step> {
     let mut pass = |name: &str, detail: String| done.push(Check { name: name.to_owned(), ok: Some(true), detail });
-    pass("tls", if https { "the certificate is the one that was confirmed" } else { "plain HTTP on this machine" }.to_owned());
+    pass(
+        "tls",
+        if https { "the certificate is the one that was confirmed" } else { "plain HTTP on this machine" }.to_owned(),
+    );
     pass("authenticate", "this server's token is valid".to_owned());
     if hello.phase.phase == Phase::Superseded {
         return Err(("is_primary", format!("{} was superseded by another Primary", hello.name)));
@@ -125,7 +130,10 @@ fn judge(zone: &Zone, done: &mut Vec<Check>, hello: &Hello, sent: i64, https: bo
     pass("version", format!("{} runs version {}", hello.name, hello.version));
     let skew = hello.clock.saturating_sub(i64::midpoint(sent, clock::now_ms()));
     if skew.abs() >= 60_000 {
-        return Err(("clock_skew", format!("the clocks are {skew} ms apart: set them right; nothing is decided by them")));
+        return Err((
+            "clock_skew",
+            format!("the clocks are {skew} ms apart: set them right; nothing is decided by them"),
+        ));
     }
     pass("clock_skew", format!("{skew} ms"));
     Ok(())

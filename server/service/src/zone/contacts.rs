@@ -99,7 +99,14 @@ impl Contacts {
     }
 
     /// The silent ones of `machines`, at most `limit`.
-    pub fn silent<'a>(&self, machines: impl Iterator<Item = &'a Machine>, after: u64, now: u64, wall: i64, limit: usize) -> Vec<(Machine, i64)> {
+    pub fn silent<'a>(
+        &self,
+        machines: impl Iterator<Item = &'a Machine>,
+        after: u64,
+        now: u64,
+        wall: i64,
+        limit: usize,
+    ) -> Vec<(Machine, i64)> {
         machines.filter_map(|m| Some((m.clone(), self.silent_since(m, after, now, wall)?))).take(limit).collect()
     }
 

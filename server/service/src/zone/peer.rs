@@ -32,7 +32,10 @@ pub struct StoredPeer {
 
 impl std::fmt::Debug for StoredPeer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StoredPeer").field("server_id", &self.server_id).field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("StoredPeer")
+            .field("server_id", &self.server_id)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 

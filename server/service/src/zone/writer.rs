@@ -243,7 +243,8 @@ impl Writer {
     async fn set_peer(&mut self, peer: StoredPeer) -> Result<(), SubmitError> {
         self.store.put("peer", &peer).await?;
         let server_id = peer.server_id;
-        let before = self.zone.inner.stored_peer.write().unwrap_or_else(std::sync::PoisonError::into_inner).replace(peer);
+        let before =
+            self.zone.inner.stored_peer.write().unwrap_or_else(std::sync::PoisonError::into_inner).replace(peer);
         if before.is_some_and(|before| before.server_id == server_id) {
             self.zone.server_mut().has_peer_now();
         } else {

@@ -16,8 +16,8 @@ use userlock_core::{
     api::ServerRole,
     id::{Epoch, EpochName, ServerId, ZoneId},
     settings::{
-        Agents, Change, LocalAccount, OwnSettings, PrimaryAddress, Role, Security, StoredToken, Synchronization, ZoneDocument,
-        ZoneSettings,
+        Agents, Change, LocalAccount, OwnSettings, PrimaryAddress, Role, Security, StoredToken, Synchronization,
+        ZoneDocument, ZoneSettings,
     },
 };
 use userlock_service::{
@@ -67,7 +67,8 @@ pub fn settings() -> ZoneSettings {
         role,
         disabled: false,
     };
-    let stored = |role: Role| StoredToken { name: role.as_str().to_owned(), hash: hash_secret(&token(role)), role, at: 0 };
+    let stored =
+        |role: Role| StoredToken { name: role.as_str().to_owned(), hash: hash_secret(&token(role)), role, at: 0 };
     ZoneSettings {
         agents: Agents { zone_key_hash: hash_secret(ZONE_KEY), ..Agents::default() },
         security: Security {
@@ -225,7 +226,8 @@ impl Server {
         let mut view = self.get("/api/v1/server").await;
         let keep = ["position", "settings_revision", "held_digest", "state_digest", "sessions_version"];
         view.as_object_mut().unwrap().retain(|name, _| keep.contains(&name.as_str()));
-        let own = self.admin(Method::GET, "/api/v1/settings/synchronization").send().await.unwrap().text().await.unwrap();
+        let own =
+            self.admin(Method::GET, "/api/v1/settings/synchronization").send().await.unwrap().text().await.unwrap();
         serde_json::json!([view, own])
     }
 }
@@ -244,6 +246,8 @@ pub async fn problem(response: Response) -> (u16, String, Option<String>) {
     assert_eq!(content_type.as_deref(), Some("application/problem+json"), "{status} {text}");
     let body: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(body["status"], status, "{text}");
-    assert!(body["title"].as_str().is_some_and(|t| !t.is_empty()) && body["detail"].as_str().is_some_and(|d| !d.is_empty()));
+    assert!(
+        body["title"].as_str().is_some_and(|t| !t.is_empty()) && body["detail"].as_str().is_some_and(|d| !d.is_empty())
+    );
     (status, body["code"].as_str().unwrap().to_owned(), body["field"].as_str().map(str::to_owned))
 }

@@ -32,7 +32,8 @@ fn code(error: &CallError) -> (u16, String) {
 
 async fn open_at_both(pair: &Pair, sessions: u64) {
     until("both know the sessions", SOON, || async {
-        let open = [pair.primary.view().await["open_sessions"].clone(), pair.backup.view().await["open_sessions"].clone()];
+        let open =
+            [pair.primary.view().await["open_sessions"].clone(), pair.backup.view().await["open_sessions"].clone()];
         is(open.iter().all(|n| *n == sessions), format!("{open:?}"))
     })
     .await;

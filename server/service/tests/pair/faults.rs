@@ -150,7 +150,8 @@ async fn a_copied_agent_that_writes_at_both_servers_is_found_and_both_accounts_a
         pair.at_work(SOON).await;
         pair.equal(SOON).await;
         let events = pair.events().await;
-        let users: Vec<&str> = events.values().filter(|e| e["kind"] == "logon").map(|e| e["payload"]["user"].as_str().unwrap()).collect();
+        let users: Vec<&str> =
+            events.values().filter(|e| e["kind"] == "logon").map(|e| e["payload"]["user"].as_str().unwrap()).collect();
         let expected = (0..theirs).map(|n| format!("copy{n}")).chain((0..ours).map(|n| format!("pc{n}")));
         for user in expected.chain(["before".to_owned(), "other at the backup".to_owned()]) {
             assert_eq!(users.iter().filter(|u| **u == user).count(), 1, "{user} in {users:?}");
@@ -208,5 +209,8 @@ async fn while_the_primary_hangs_the_backup_decides_within_two_seconds() {
     settle(&mut pc, 0).await;
     is_the_fold_of(&pair, &[&pc]).await;
     let phases = pair.primary.logged(1004).await;
-    assert!(phases.iter().any(|e| e["message"].as_str().unwrap().contains("stood still")), "it must return first: {phases:?}");
+    assert!(
+        phases.iter().any(|e| e["message"].as_str().unwrap().contains("stood still")),
+        "it must return first: {phases:?}"
+    );
 }

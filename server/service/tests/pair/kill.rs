@@ -41,7 +41,12 @@ async fn live(mut machine: Machine, seed: u64, stop: Arc<AtomicBool>, moves: Arc
             if machine.waiting() == 0 {
                 return machine;
             }
-            assert!(Instant::now() < end, "{} waits for {} records to be held by both", machine.name, machine.waiting());
+            assert!(
+                Instant::now() < end,
+                "{} waits for {} records to be held by both",
+                machine.name,
+                machine.waiting()
+            );
         } else {
             for _ in 0..=dice.roll(3) {
                 something_happens(&mut machine, &mut dice).await;
@@ -123,11 +128,17 @@ async fn nothing_acknowledged_is_missing_after_twenty_kills_and_nothing_is_there
         let event = events.get(id).unwrap_or_else(|| panic!("{id} is missing: {said}"));
         assert_eq!((&event["payload"], event["rejected"].is_null()), (said, true), "{id}");
     }
-    let servers: Vec<&str> = events.iter().filter(|(id, _)| !written.contains_key(*id)).map(|(_, e)| e["kind"].as_str().unwrap()).collect();
-    let others: Vec<_> = servers.iter().filter(|kind| !["decision", "agent_enrolled", "settings_changed"].contains(*kind)).collect();
+    let servers: Vec<&str> =
+        events.iter().filter(|(id, _)| !written.contains_key(*id)).map(|(_, e)| e["kind"].as_str().unwrap()).collect();
+    let others: Vec<_> =
+        servers.iter().filter(|kind| !["decision", "agent_enrolled", "settings_changed"].contains(*kind)).collect();
     assert!(others.is_empty(), "nobody wrote these: {others:?}");
     let view = pair.primary.view().await;
-    assert_eq!(view["state_digest"], serde_json::to_value(state.digest()).unwrap(), "the list is not the fold of all that was written");
+    assert_eq!(
+        view["state_digest"],
+        serde_json::to_value(state.digest()).unwrap(),
+        "the list is not the fold of all that was written"
+    );
     assert_eq!(view["open_sessions"], state.live());
     let moved = moves.load(Ordering::Relaxed);
     println!("{} events of {AGENTS} agents, {} of servers, {moved} failed calls", written.len(), servers.len());

@@ -20,7 +20,11 @@ fn run_of(body: &Value) -> RunView {
 async fn by_hand_both_report_what_they_did_and_the_preview_says_it_before() {
     let pair = Pair::with(BY_HAND).await;
     let state = pair.backup.get("/api/v1/synchronization").await;
-    assert_eq!((&state["last_events"]["by"], &state["last_sessions"]["by"]), (&json!("set-up"), &json!("set-up")), "{state}");
+    assert_eq!(
+        (&state["last_events"]["by"], &state["last_sessions"]["by"]),
+        (&json!("set-up"), &json!("set-up")),
+        "{state}"
+    );
     assert_eq!((&state["continuous"], &state["interval_seconds"]), (&json!(false), &json!(86_400)));
 
     let mut pc = Machine::enrol(&pair, "pc").await;
@@ -47,10 +51,12 @@ async fn by_hand_both_report_what_they_did_and_the_preview_says_it_before() {
     let bob = pc.open[0].0.clone();
     pc.log_off(&bob);
     pc.send_to(0).await;
-    let preview = pair.backup.post("/api/v1/synchronization/sessions?wait=25", &json!({ "preview": true })).await.expect(200);
+    let preview =
+        pair.backup.post("/api/v1/synchronization/sessions?wait=25", &json!({ "preview": true })).await.expect(200);
     let preview = run_of(&preview).sessions.unwrap();
     assert_eq!((preview.added, preview.changed, preview.closed, preview.unchanged), (2, 0, 1, 1));
-    let named: Vec<(String, String)> = preview.items.iter().map(|i| (format!("{:?}", i.difference), i.user.clone())).collect();
+    let named: Vec<(String, String)> =
+        preview.items.iter().map(|i| (format!("{:?}", i.difference), i.user.clone())).collect();
     for item in [("Add", "dave"), ("Add", "erin"), ("Close", "bob")] {
         assert!(named.contains(&(item.0.to_owned(), item.1.to_owned())), "{item:?} is not in {named:?}");
     }
@@ -182,7 +188,13 @@ async fn a_run_without_a_primary_fails_and_says_so() {
     assert!(!error.advice.is_empty());
     let logged = pair.backup.logs(1202, 0, SOON).await;
     assert_eq!((&logged["source"], &logged["level"]), (&json!("UserLock"), &json!("error")));
-    let ours = pair.backup.logged(1202).await.into_iter().find(|e| e["details"]["operation"] == "Events synchronization").unwrap();
+    let ours = pair
+        .backup
+        .logged(1202)
+        .await
+        .into_iter()
+        .find(|e| e["details"]["operation"] == "Events synchronization")
+        .unwrap();
     for detail in ["operation", "stage", "address", "position", "run"] {
         assert!(ours["details"][detail].as_str().is_some_and(|d| !d.is_empty()), "{detail}: {ours}");
     }
@@ -214,7 +226,8 @@ async fn a_service_account_that_is_no_administrator_any_more_is_refused_at_the_n
     let run = run_of(&pair.backup.synchronize("events").await);
     assert_eq!(run.error.as_ref().map(|e| e.log_id), Some(1206), "{run:?}");
     let test = pair.backup.post("/api/v1/synchronization/test", &json!({})).await.expect(200);
-    let check = |name: &str| test["checks"].as_array().unwrap().iter().find(|c| c["name"] == name).unwrap()["ok"].clone();
+    let check =
+        |name: &str| test["checks"].as_array().unwrap().iter().find(|c| c["name"] == name).unwrap()["ok"].clone();
     assert_eq!((check("authenticate"), check("is_administrator")), (json!(true), json!(false)), "{test}");
 
     let up = pair.backup.logged(1100).await.len();

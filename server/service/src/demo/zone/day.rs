@@ -152,7 +152,13 @@ impl Writer<'_> {
         self.steps.push(Step { hour: hour.clamp(MORNING, NEXT_MORNING - 0.05), machine, act });
     }
 
-    fn log_on(&mut self, hour: f64, person: usize, machine: usize, client: (Option<String>, Option<String>)) -> Planned {
+    fn log_on(
+        &mut self,
+        hour: f64,
+        person: usize,
+        machine: usize,
+        client: (Option<String>, Option<String>),
+    ) -> Planned {
         self.next += 1;
         let slot = self.next;
         let session_type = match self.zone.places.get(machine).map(|p| p.kind) {
@@ -269,7 +275,15 @@ impl Writer<'_> {
         }
     }
 
-    fn terminal(&mut self, person: usize, client: (Option<String>, Option<String>), from: f64, until: f64, lunch: f64, dice: &mut Dice) {
+    fn terminal(
+        &mut self,
+        person: usize,
+        client: (Option<String>, Option<String>),
+        from: f64,
+        until: f64,
+        lunch: f64,
+        dice: &mut Dice,
+    ) {
         let Some(server) = self.any(Kind::Terminal, dice) else { return };
         let session = self.log_on(from, person, server, client);
         self.gone(session, lunch - 0.1, lunch + dice.between(0.6, 1.2));

@@ -226,7 +226,13 @@ impl Machine {
     }
 
     /// No server answers: the offline policy decides. The reason, if it refuses.
-    fn decide_alone(&self, reporter: &Reporter, decision_id: DecisionId, who: &Who, why: String) -> Result<Option<String>, SpoolError> {
+    fn decide_alone(
+        &self,
+        reporter: &Reporter,
+        decision_id: DecisionId,
+        who: &Who,
+        why: String,
+    ) -> Result<Option<String>, SpoolError> {
         let policy = reporter.zone().settings.offline_policy;
         let decided = {
             let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);

@@ -195,9 +195,24 @@ fn rules() -> Vec<ProtectedAccountInput> {
     };
     let user = SubjectKind::User;
     vec![
-        rule(SubjectKind::Everybody, "", Limits { workstation: Some(2), ..Limits::default() }, "Nobody sits at three desks"),
-        rule(user, day::RECEPTION, Limits { workstation: Some(1), ..Limits::default() }, "A shared account: one desk at a time"),
-        rule(user, day::BACKUP_SERVICE, Limits { web: Some(1), ..Limits::default() }, "The job must not overlap with itself"),
+        rule(
+            SubjectKind::Everybody,
+            "",
+            Limits { workstation: Some(2), ..Limits::default() },
+            "Nobody sits at three desks",
+        ),
+        rule(
+            user,
+            day::RECEPTION,
+            Limits { workstation: Some(1), ..Limits::default() },
+            "A shared account: one desk at a time",
+        ),
+        rule(
+            user,
+            day::BACKUP_SERVICE,
+            Limits { web: Some(1), ..Limits::default() },
+            "The job must not overlap with itself",
+        ),
         rule(
             user,
             day::CONTRACTOR,

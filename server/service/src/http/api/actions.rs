@@ -1,12 +1,13 @@
 //! What is done to sessions and agents; tokens and the zone key.
 
-use axum::{Extension, Json, extract::State, http::StatusCode, response::{IntoResponse as _, Response}};
-use serde::Deserialize;
-use userlock_core::{
-    api::ActionRequest,
-    event::SessionKey,
-    id::AgentId,
+use axum::{
+    Extension, Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
 };
+use serde::Deserialize;
+use userlock_core::{api::ActionRequest, event::SessionKey, id::AgentId};
 
 use crate::{
     auth::Principal,

@@ -24,7 +24,10 @@ pub struct PageQuery {
 }
 
 /// `GET /api/v1/sessions`.
-pub async fn sessions(State(app): State<App>, QueryOf(query): QueryOf<SessionQuery>) -> Answer<Json<Page<SessionView>>> {
+pub async fn sessions(
+    State(app): State<App>,
+    QueryOf(query): QueryOf<SessionQuery>,
+) -> Answer<Json<Page<SessionView>>> {
     app.sessions(query).await.map(Json)
 }
 
@@ -34,7 +37,10 @@ pub async fn events(State(app): State<App>, QueryOf(query): QueryOf<PageQuery>) 
 }
 
 /// `GET /api/v1/application-log`.
-pub async fn application_log(State(app): State<App>, QueryOf(query): QueryOf<LogQuery>) -> Answer<Json<Page<LogEvent>>> {
+pub async fn application_log(
+    State(app): State<App>,
+    QueryOf(query): QueryOf<LogQuery>,
+) -> Answer<Json<Page<LogEvent>>> {
     app.application_log(query).await.map(Json)
 }
 

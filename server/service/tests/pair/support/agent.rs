@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 use userlock_agent::client::{CallError, Server};
 use userlock_core::{
     agent_api::{
-        DecisionRequest, DecisionResponse, EnrolRequest, EventsRequest, HelloRequest, HelloResponse, HelloVerdict, Range,
-        WireRecord,
+        DecisionRequest, DecisionResponse, EnrolRequest, EventsRequest, HelloRequest, HelloResponse, HelloVerdict,
+        Range, WireRecord,
     },
     event::{
         BootId, Event, Inventory, InventorySession, Logon, LogonId, SessionChange, SessionType, SubState, Who, kind,
@@ -182,7 +182,8 @@ impl Machine {
 
     /// The next batch for a server that holds everything up to `held`.
     fn batch(&self, held: u64) -> Option<EventsRequest> {
-        let records: Vec<WireRecord> = self.written.iter().skip(usize::try_from(held).unwrap()).take(BATCH).map(wire).collect();
+        let records: Vec<WireRecord> =
+            self.written.iter().skip(usize::try_from(held).unwrap()).take(BATCH).map(wire).collect();
         (!records.is_empty()).then(|| EventsRequest {
             origin: self.writer.origin,
             rank: self.writer.rank,
@@ -222,7 +223,13 @@ impl Machine {
     }
 
     /// Asks a certain server.
-    pub async fn ask_at(&self, server: usize, id: DecisionId, user: &str, last_resort: bool) -> Result<DecisionResponse, CallError> {
+    pub async fn ask_at(
+        &self,
+        server: usize,
+        id: DecisionId,
+        user: &str,
+        last_resort: bool,
+    ) -> Result<DecisionResponse, CallError> {
         let request = DecisionRequest { decision_id: id, who: who(user), groups: Vec::new(), last_resort };
         self.servers[server].decide(&self.token, &request, Duration::from_secs(3)).await
     }
@@ -247,7 +254,9 @@ impl Machine {
 
     /// The identities of its records, as `GET /api/v1/events` tells them, with what they say.
     pub fn events(&self) -> impl Iterator<Item = (String, serde_json::Value)> {
-        self.written.iter().map(|r| (serde_json::to_value(r.id()).unwrap().to_string(), serde_json::from_slice(&r.payload).unwrap()))
+        self.written
+            .iter()
+            .map(|r| (serde_json::to_value(r.id()).unwrap().to_string(), serde_json::from_slice(&r.payload).unwrap()))
     }
 
     /// The agent of an image of this machine: it goes on with the same numbering.

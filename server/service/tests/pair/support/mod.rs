@@ -13,7 +13,11 @@ pub use node::Node;
 pub use pair::{Options, Pair, edit_settings, everybody};
 
 /// Waits until `look` finds something, at most so long; else panics with `what` and what `look` said last.
-pub async fn until<T, F: Future<Output = Result<T, String>>>(what: &str, at_most: Duration, mut look: impl FnMut() -> F) -> T {
+pub async fn until<T, F: Future<Output = Result<T, String>>>(
+    what: &str,
+    at_most: Duration,
+    mut look: impl FnMut() -> F,
+) -> T {
     let end = Instant::now() + at_most;
     loop {
         match look().await {

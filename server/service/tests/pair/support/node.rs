@@ -84,7 +84,8 @@ impl Node {
         args.extend(["--config-out", config.to_str().unwrap(), "--plain-http"]);
         args.extend_from_slice(more);
         let said = run(&args)?;
-        let told: Value = serde_json::from_str(said.lines().last().unwrap_or_default()).map_err(|e| format!("{e}: {said}"))?;
+        let told: Value =
+            serde_json::from_str(said.lines().last().unwrap_or_default()).map_err(|e| format!("{e}: {said}"))?;
         let text = |field: &str| told[field].as_str().unwrap_or_default().to_owned();
         let address = ServerAddress { url: text("url"), fingerprint: text("fingerprint") };
         let http = client_for(&address).unwrap();
@@ -113,7 +114,8 @@ impl Node {
     /// Waits until it answers.
     pub async fn answers(&self) {
         until(&format!("the {} answers", self.role), CALL, || async {
-            let answer = self.http.get(format!("{}/healthz", self.address.url)).timeout(Duration::from_secs(2)).send().await;
+            let answer =
+                self.http.get(format!("{}/healthz", self.address.url)).timeout(Duration::from_secs(2)).send().await;
             answer.map(|_| ()).map_err(|e| format!("{e}\n{}", self.said()))
         })
         .await;
@@ -172,9 +174,16 @@ impl Node {
     ///
     /// # Errors
     /// Why it did not.
-    pub async fn try_call(&self, method: Method, path: &str, etag: Option<&str>, body: Option<&Value>) -> Result<Answer, String> {
+    pub async fn try_call(
+        &self,
+        method: Method,
+        path: &str,
+        etag: Option<&str>,
+        body: Option<&Value>,
+    ) -> Result<Answer, String> {
         let token = std::fs::read_to_string(self.data().join("local-token")).map_err(|e| e.to_string())?;
-        let mut request = self.http.request(method, format!("{}{path}", self.address.url)).timeout(CALL).bearer_auth(token.trim());
+        let mut request =
+            self.http.request(method, format!("{}{path}", self.address.url)).timeout(CALL).bearer_auth(token.trim());
         if let Some(etag) = etag {
             request = request.header("if-match", etag);
         }

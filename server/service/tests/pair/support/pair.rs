@@ -53,14 +53,23 @@ impl Pair {
         let folder = tempfile::tempdir().unwrap();
         let password = folder.path().join("password");
         std::fs::write(&password, format!("{PASSWORD}\n")).unwrap();
-        let (mut primary, told) =
-            Node::set_up("primary", &folder.path().join("primary"), &["--admin-password-file", password.to_str().unwrap()]).unwrap();
+        let (mut primary, told) = Node::set_up(
+            "primary",
+            &folder.path().join("primary"),
+            &["--admin-password-file", password.to_str().unwrap()],
+        )
+        .unwrap();
         let key = Enrolment::from_text(told["enrolment"].as_str().unwrap()).unwrap().key;
         if options.account != ADMIN {
             let hash = hash_now(PASSWORD).unwrap();
             edit_settings(&primary, |settings| {
                 let name = options.account.to_owned();
-                settings.security.accounts.push(LocalAccount { name, password_hash: hash, role: Role::Administrator, disabled: false });
+                settings.security.accounts.push(LocalAccount {
+                    name,
+                    password_hash: hash,
+                    role: Role::Administrator,
+                    disabled: false,
+                });
             })
             .await;
         }
@@ -100,7 +109,10 @@ impl Pair {
         until("both servers are equal", at_most, || async {
             let (primary, backup) = (self.primary.view().await, self.backup.view().await);
             for field in ["held_digest", "state_digest", "settings_revision"] {
-                is(primary[field] == backup[field], format!("{field}: {} and {}\n{primary}\n{backup}", primary[field], backup[field]))?;
+                is(
+                    primary[field] == backup[field],
+                    format!("{field}: {} and {}\n{primary}\n{backup}", primary[field], backup[field]),
+                )?;
             }
             Ok(primary)
         })
@@ -125,7 +137,9 @@ impl Pair {
         };
         let primary = by_id(self.primary.all("/api/v1/events").await, "Primary");
         let backup = by_id(self.backup.all("/api/v1/events").await, "Backup");
-        let differ = |a: &std::collections::BTreeMap<String, Value>, b: &std::collections::BTreeMap<String, Value>| -> Vec<Value> {
+        let differ = |a: &std::collections::BTreeMap<String, Value>,
+                      b: &std::collections::BTreeMap<String, Value>|
+         -> Vec<Value> {
             a.iter().filter(|(id, event)| b.get(*id) != Some(event)).map(|(_, event)| event.clone()).collect()
         };
         let (more, less) = (differ(&primary, &backup), differ(&backup, &primary));
