@@ -11,7 +11,7 @@ pub use key::{BootId, InvalidKey, LogonId, SessionKey};
 pub use kind::kind_name;
 
 use crate::{
-    id::{AgentId, Chain, CommandId, DecisionId, Digest, Epoch, OriginId},
+    id::{AgentId, Chain, CommandId, DecisionId, Epoch, OriginId},
     record::{Entry, Order, Record, RejectCode},
     settings::Revision,
 };
