@@ -462,6 +462,7 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::Digest;
 
     #[test]
     fn a_session_key_is_read_back() {
