@@ -46,9 +46,8 @@ pub async fn measure(options: &Options, dir: &Path, lines: &mut Lines) -> Result
         .during("starting the daemon")?;
     let daemon = Daemon(daemon);
     let begin = Instant::now();
-    while run(&program, &["status", "--json", "--socket", &text(&socket)])
+    while !run(&program, &["status", "--json", "--socket", &text(&socket)])
         .is_ok_and(|said| said.contains("\"connected\":true"))
-        == false
     {
         if begin.elapsed() > Duration::from_secs(20) {
             return Err(Failure::new("the daemon does not reach its server"));
