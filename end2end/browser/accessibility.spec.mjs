@@ -59,8 +59,9 @@ for (const role of ["primary", "backup"]) {
     await people(pair);
     const page = await dashboard(pair[role], null);
     const rule = (await pair[role].get("/api/v1/protected-accounts")).items[0];
-    const paths = ["/", "/sessions", "/protected-accounts", "/application-log", "/properties/general", "/properties/synchronization"];
-    if (role === "primary") paths.push("/protected-accounts/new", `/protected-accounts/${rule.id ?? rule.account.id}`);
+    // Of the Backup those that are other than the Primary's.
+    const paths = ["/", "/protected-accounts", "/properties/general", "/properties/synchronization"];
+    if (role === "primary") paths.push("/sessions", "/application-log", "/protected-accounts/new", `/protected-accounts/${rule.id ?? rule.account.id}`);
     for (const path of paths) {
       await page.setViewportSize({ width: 1440, height: 900 });
       await visit(page, path);
