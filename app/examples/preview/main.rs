@@ -4,6 +4,14 @@
 //! `cargo run -p userlock-app --features ssr --example preview -- ADDRESS SCENE [PKG]`, with SCENE one of `backup`,
 //! `primary-down`, `primary`, `backup-down`, `alone`, `returning`, and PKG the folder of `userlock.js`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "it shows made-up data to whoever works on the pages, and stops at what is wrong"
+)]
+
 mod data;
 mod sample;
 
