@@ -62,7 +62,7 @@ pub fn session(n: usize) -> SessionView {
         ][(n * 5 + n / 4) % 6],
         machine,
         client_name: remote.then(|| format!("pc-{:04}", 300 + n % 90)),
-        client_address: (n % 5 != 0).then(|| format!("10.4.{}.{}", n % 9, 10 + n % 200)),
+        client_address: (!n.is_multiple_of(5)).then(|| format!("10.4.{}.{}", n % 9, 10 + n % 200)),
         since: Some(since),
         last_activity: Some(now() - 1_000 * (3 + (n as i64 * 53) % 900)),
         closed_at: None,
