@@ -77,6 +77,25 @@ pub fn focus_element(element: &Element) {
     }
 }
 
+/// Whether no element has the focus: what had it is gone.
+#[must_use]
+pub fn focus_is_lost() -> bool {
+    document().active_element().is_none_or(|element| element.tag_name() == "BODY")
+}
+
+/// How a row with a key is found. Keys are letters, digits and a few signs that mean nothing in a quoted text.
+#[must_use]
+pub fn row_selector(key: &str) -> String {
+    format!("tr[data-key=\"{key}\"]")
+}
+
+/// Whether the focus is in the row with this key.
+#[must_use]
+pub fn row_has_focus(key: &str) -> bool {
+    let row = document().active_element().and_then(|element| element.closest("tr[data-key]").ok().flatten());
+    row.and_then(|row| row.get_attribute("data-key")).is_some_and(|of| of == key)
+}
+
 /// The elements under `root` that fit, in their order.
 #[must_use]
 pub fn all(root: &Element, selector: &str) -> Vec<Element> {
@@ -141,8 +160,8 @@ pub fn place(element: &HtmlElement, x: f64, y: f64) {
     let style = element.style();
     for (name, value) in [
         ("position", "fixed".into()),
-        ("left", format!("{left}px")),
-        ("top", format!("{top}px")),
+        ("left", format!("{}px", left as i32)),
+        ("top", format!("{}px", top as i32)),
         ("right", "auto".into()),
     ] {
         // A property that is refused leaves the element at its place in the page.

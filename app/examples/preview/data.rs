@@ -148,7 +148,7 @@ pub fn log(n: u64) -> LogEvent {
             Level::Error,
             "Events synchronization failed: the Primary refused the connection. What was fetched before stays; the next attempt is in 60 s.",
         ),
-        1 => (1101, Level::Information, "The server has started as Backup of srv-a.corp.example."),
+        1 => (1000, Level::Information, "The server has started as Backup of srv-a.corp.example."),
         2 => (
             1310,
             Level::Warning,

@@ -4,7 +4,7 @@ use leptos::{server, server_fn::codec::GetUrl};
 use serde::{Deserialize, Serialize};
 use userlock_core::api::Overview;
 
-use super::{Caller, Refused};
+use super::{Caller, Refused, text::Json};
 
 /// What every page shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ pub struct Flash {
 }
 
 /// What every page shows.
-#[server(name = GetFrame, prefix = "/fn", endpoint = "frame", input = GetUrl)]
+#[server(name = GetFrame, prefix = "/fn", endpoint = "frame", input = GetUrl, output = Json)]
 pub async fn frame() -> Result<Frame, Refused> {
     let caller = super::answer::admit(super::Right::Read)?.1;
     let overview = super::answer::read(|ports| async move { ports.overview().await }).await?;

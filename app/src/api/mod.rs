@@ -17,6 +17,7 @@ mod sessions;
 mod settings;
 #[expect(missing_docs, reason = "the arguments of a server function become fields of the same names")]
 mod synchronization;
+mod text;
 
 #[cfg(feature = "ssr")]
 pub use answer::{FLASH_COOKIE, take_flash};

@@ -7,10 +7,10 @@ use userlock_core::{
     settings::{Limits, ProtectedAccountInput, Subject, SubjectKind},
 };
 
-use super::{Refused, RuleId};
+use super::{Refused, RuleId, text::Json};
 
 /// One page of the rules.
-#[server(name = GetProtectedAccounts, prefix = "/fn", endpoint = "protected-accounts", input = GetUrl)]
+#[server(name = GetProtectedAccounts, prefix = "/fn", endpoint = "protected-accounts", input = GetUrl, output = Json)]
 pub async fn protected_accounts(
     #[server(default)] cursor: Option<String>,
 ) -> Result<Section<Page<ProtectedAccountView>>, Refused> {
@@ -18,7 +18,7 @@ pub async fn protected_accounts(
 }
 
 /// One rule.
-#[server(name = GetProtectedAccount, prefix = "/fn", endpoint = "protected-account", input = GetUrl)]
+#[server(name = GetProtectedAccount, prefix = "/fn", endpoint = "protected-account", input = GetUrl, output = Json)]
 pub async fn protected_account(id: RuleId) -> Result<Section<ProtectedAccountView>, Refused> {
     super::answer::read(|ports| async move { ports.protected_account(id).await }).await
 }
@@ -86,7 +86,7 @@ fn limit(field: &str, text: &str) -> Result<Option<u32>, Refused> {
 }
 
 /// Makes a rule, or changes it when the form names one.
-#[server(name = SaveProtectedAccount, prefix = "/fn", endpoint = "save-protected-account")]
+#[server(name = SaveProtectedAccount, prefix = "/fn", endpoint = "save-protected-account", output = Json)]
 pub async fn save_protected_account(form: ProtectedAccountForm) -> Result<ProtectedAccountView, Refused> {
     let call = |ports: crate::ports::SharedPorts, caller| async move {
         let input = match form.input() {
@@ -111,7 +111,7 @@ pub async fn save_protected_account(form: ProtectedAccountForm) -> Result<Protec
 }
 
 /// Deletes a rule.
-#[server(name = DeleteProtectedAccount, prefix = "/fn", endpoint = "delete-protected-account")]
+#[server(name = DeleteProtectedAccount, prefix = "/fn", endpoint = "delete-protected-account", output = Json)]
 pub async fn delete_protected_account(
     id: RuleId,
     etag: String,

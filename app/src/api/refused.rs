@@ -1,9 +1,6 @@
 //! What a server function answers when it cannot do what it should.
 
-use leptos::server_fn::{
-    codec::JsonEncoding,
-    error::{FromServerFnError, ServerFnErrorErr},
-};
+use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
 use userlock_core::api::Problem;
 
@@ -62,7 +59,7 @@ impl From<Problem> for Refused {
 }
 
 impl FromServerFnError for Refused {
-    type Encoder = JsonEncoding;
+    type Encoder = super::text::Text;
 
     /// On the server this happens when arguments cannot be read: then who asks is checked first, as everywhere.
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {

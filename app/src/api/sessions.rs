@@ -4,7 +4,7 @@ use leptos::{server, server_fn::codec::GetUrl};
 use serde::{Deserialize, Serialize};
 use userlock_core::api::{ActionResponse, Page, Problem, SessionAction, SessionQuery, SessionView};
 
-use super::Refused;
+use super::{Refused, text::Json};
 
 /// The most sessions that one action is for.
 pub const MAX_ACTION_KEYS: usize = 500;
@@ -21,13 +21,13 @@ pub struct ActionOutcome {
 }
 
 /// One page of the list of sessions.
-#[server(name = GetSessions, prefix = "/fn", endpoint = "sessions", input = GetUrl)]
+#[server(name = GetSessions, prefix = "/fn", endpoint = "sessions", input = GetUrl, output = Json)]
 pub async fn sessions(#[server(default)] query: SessionQuery) -> Result<Page<SessionView>, Refused> {
     super::answer::read(|ports| async move { ports.sessions(query).await }).await
 }
 
 /// Does something with sessions, one after another; one that is refused does not keep the others back.
-#[server(name = ActOnSessions, prefix = "/fn", endpoint = "session-actions")]
+#[server(name = ActOnSessions, prefix = "/fn", endpoint = "session-actions", output = Json)]
 pub async fn session_actions(
     #[server(default)] keys: Vec<String>,
     action: SessionAction,

@@ -3,10 +3,10 @@
 use leptos::{server, server_fn::codec::GetUrl};
 use userlock_core::api::{GeneralFields, Section, SynchronizationSection};
 
-use super::Refused;
+use super::{Refused, text::Json};
 
 /// The section General.
-#[server(name = GetGeneral, prefix = "/fn", endpoint = "general", input = GetUrl)]
+#[server(name = GetGeneral, prefix = "/fn", endpoint = "general", input = GetUrl, output = Json)]
 pub async fn general() -> Result<Section<GeneralFields>, Refused> {
     super::answer::read(|ports| async move { ports.general().await }).await
 }
@@ -73,7 +73,7 @@ impl GeneralForm {
 }
 
 /// Changes the section General.
-#[server(name = ChangeGeneral, prefix = "/fn", endpoint = "change-general")]
+#[server(name = ChangeGeneral, prefix = "/fn", endpoint = "change-general", output = Json)]
 pub async fn change_general(etag: String, form: GeneralForm) -> Result<Section<GeneralFields>, Refused> {
     let call = |ports: crate::ports::SharedPorts, caller| async move {
         let fields = match form.fields() {
@@ -96,7 +96,7 @@ pub(super) fn read_only(reason: &str) -> userlock_core::api::Problem {
 }
 
 /// The section Synchronization of a Backup.
-#[server(name = GetSynchronizationSection, prefix = "/fn", endpoint = "synchronization-section", input = GetUrl)]
+#[server(name = GetSynchronizationSection, prefix = "/fn", endpoint = "synchronization-section", input = GetUrl, output = Json)]
 pub async fn synchronization_section() -> Result<Section<SynchronizationSection>, Refused> {
     super::answer::read(|ports| async move { ports.synchronization_section().await }).await
 }
@@ -138,7 +138,7 @@ impl SynchronizationForm {
 }
 
 /// Changes the section Synchronization.
-#[server(name = ChangeSynchronizationSection, prefix = "/fn", endpoint = "change-synchronization-section")]
+#[server(name = ChangeSynchronizationSection, prefix = "/fn", endpoint = "change-synchronization-section", output = Json)]
 pub async fn change_synchronization_section(
     etag: String,
     form: SynchronizationForm,

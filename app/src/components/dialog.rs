@@ -2,7 +2,7 @@
 
 use leptos::{html, prelude::*};
 
-use super::{Glyph, Icon};
+use super::{Glyph, Icon, If};
 use crate::browser;
 
 /// Opens it and puts the focus where the work begins: in the field that is marked for it, else on the main button.
@@ -45,16 +45,16 @@ pub fn Dialog(
     });
     let children = StoredValue::new(children);
     view! {
-        <dialog node_ref=dialog class="dialog" aria-label=move || title.get() on:close=move |_| open.set(false)>
-            <Show when=move || open.get()>
+        <dialog node_ref=dialog class="dialog" aria-label=title on:close=move |_| open.set(false)>
+            <If when=open>
                 <header class="dialog-head">
-                    <h2>{move || title.get()}</h2>
+                    <h2>{title}</h2>
                     <button r#type="button" class="icon-button" aria-label="Close" on:click=move |_| open.set(false)>
                         <Icon glyph=Glyph::Close/>
                     </button>
                 </header>
                 <div class="dialog-body">{children.with_value(|children| children())}</div>
-            </Show>
+            </If>
         </dialog>
     }
     .into_any()

@@ -31,7 +31,7 @@ pub fn Badge(
     #[prop(into)]
     text: Signal<String>,
 ) -> impl IntoView {
-    view! { <span class=move || format!("badge {}", tone_class(tone.get()))>{move || text.get()}</span> }
+    view! { <span class=move || format!("badge {}", tone_class(tone.get()))>{text}</span> }
 }
 
 /// The tone of a session's state.
@@ -78,7 +78,7 @@ pub fn Ago(
         None => "\u{2014}".to_owned(),
     });
     let full = move || at.get().map(|at| live.zone.with(|zone| zone.full(at)));
-    view! { <time datetime=move || at.get().map(time::iso) title=full>{move || text.get()}</time> }
+    view! { <time datetime=move || at.get().map(time::iso) title=full>{text}</time> }
 }
 
 /// The heading of a page, with how fresh the page is.
@@ -107,8 +107,8 @@ pub fn PageHead(
     view! {
         <leptos_meta::Title text=move || title.get()/>
         <header class="page-head">
-            <h1 node_ref=heading tabindex="-1">{move || title.get()}</h1>
-            <span class="count">{move || count.get()}</span>
+            <h1 node_ref=heading tabindex="-1">{title}</h1>
+            <span class="count">{count}</span>
             <div class="page-actions">
                 {children.map(|children| children())}
                 <Freshness/>
@@ -183,4 +183,20 @@ pub fn Fact(
     children: Children,
 ) -> impl IntoView {
     view! { <div class="fact"><dt>{name}</dt><dd>{children()}</dd></div> }
+}
+
+/// Shows something while a condition holds. Unlike `Show` it does not make code anew for each thing that is shown.
+#[component]
+pub fn If(
+    /// The condition.
+    #[prop(into)]
+    when: Signal<bool>,
+    /// What is shown else.
+    #[prop(optional, into)]
+    otherwise: ViewFn,
+    /// What is shown.
+    children: ChildrenFn,
+) -> impl IntoView {
+    let when = Memo::new(move |_| when.get());
+    (move || if when.get() { children() } else { otherwise.run() }).into_any()
 }

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_router::components::A;
 use userlock_core::api::{Overview, ServerRole};
 
-use super::{Dialog, Glyph, Icon, Job, JobView, Runs, SessionsSync, TestView, last_line};
+use super::{Dialog, Glyph, Icon, If, Job, JobView, Runs, SessionsSync, TestView, last_line};
 use crate::{
     api::Right,
     live::Live,
@@ -86,9 +86,9 @@ pub fn QuickAccess() -> impl IntoView {
     view! {
         <section class="panel quick-access" aria-labelledby="quick-access">
             <h2 id="quick-access">"Quick access"</h2>
-            <Show
+            <If
                 when=move || away.get().is_none()
-                fallback=move || view! { <ElsewhereView what=Signal::derive(move || away.get().unwrap_or_default())/> }
+                otherwise=move || view! { <ElsewhereView what=Signal::derive(move || away.get().unwrap_or_default())/> }
             >
                 <form method="post" action="/fn/synchronize-events" on:submit=move |event| {
                     event.prevent_default();
@@ -99,32 +99,32 @@ pub fn QuickAccess() -> impl IntoView {
                         "Synchronize events"
                     </button>
                 </form>
-                <p class="under">{move || events_line.get()}</p>
+                <p class="under">{events_line}</p>
                 <JobView job=runs.events/>
                 <form method="post" action="/fn/synchronize-sessions" on:submit=move |event| {
                     event.prevent_default();
                     runs.open_sessions();
                 }>
                     <input r#type="hidden" name="preview" value="true"/>
-                    <button class="wide" disabled=move || forbidden.get()>
+                    <button class="wide" disabled=forbidden>
                         <Icon glyph=Glyph::Compare/>
                         "Synchronize sessions…"
                     </button>
                 </form>
-                <p class="under">{move || sessions_line.get()}</p>
+                <p class="under">{sessions_line}</p>
                 <form method="post" action="/fn/test-connection" on:submit=move |event| {
                     event.prevent_default();
                     runs.test_connection();
                 }>
-                    <button class="wide" disabled=move || forbidden.get()>
+                    <button class="wide" disabled=forbidden>
                         <Icon glyph=Glyph::Plug/>
                         "Test connection"
                     </button>
                 </form>
-                <Show when=move || forbidden.get()>
+                <If when=forbidden>
                     <p class="under">"Your account may see this and not start it."</p>
-                </Show>
-            </Show>
+                </If>
+            </If>
             <hr/>
             <A href="/properties/general" attr:class="button wide">
                 <Icon glyph=Glyph::Settings/>
@@ -133,9 +133,9 @@ pub fn QuickAccess() -> impl IntoView {
             <A href="/application-log" attr:class="button wide">
                 <Icon glyph=Glyph::Log/>
                 "Application log"
-                <Show when=move || { alerts.get() > 0 }>
-                    <span class="badge warn">{move || alerts.get()}<span class="visually-hidden">" warnings and errors"</span></span>
-                </Show>
+                <If when=move || { alerts.get() > 0 }>
+                    <span class="badge warn">{alerts}<span class="visually-hidden">" warnings and errors"</span></span>
+                </If>
             </A>
         </section>
     }

@@ -6,7 +6,7 @@ use userlock_core::{
     id::RunId,
 };
 
-use super::{Badge, Glyph, Icon, Notices, problem_text};
+use super::{Badge, Glyph, Icon, If, Notices, problem_text};
 use crate::{
     api::{self, Refused},
     browser,
@@ -260,20 +260,20 @@ pub fn JobView(
     };
     view! {
         <div class="job" role="status" aria-live="polite">
-            <Show when=move || shown.get()>
+            <If when=shown>
                 <p class=move || format!("job-text {}", super::tone_class(tone.get()))>
-                    <Show when=move || !busy.get()>
+                    <If when=move || !busy.get()>
                         <Icon glyph=Signal::derive(move || Glyph::of(tone.get()))/>
-                    </Show>
+                    </If>
                     {text}
                 </p>
-                <Show when=move || busy.get()>
+                <If when=busy>
                     <div class="job-progress">
                         <progress aria-label="Progress" value=move || progress().map(|p| p.0.to_string()) max=move || progress().map(|p| p.1.to_string())></progress>
                         <button r#type="button" class="small" on:click=cancel>"Cancel"</button>
                     </div>
-                </Show>
-            </Show>
+                </If>
+            </If>
         </div>
     }
     .into_any()
@@ -356,9 +356,9 @@ pub fn SessionsSync() -> impl IntoView {
     let forbidden = move || !live.may(api::Right::Operate);
     view! {
         <div class="sessions-sync">
-            <Show when=move || !previewed.get()>
+            <If when=move || !previewed.get()>
                 <JobView job=runs.preview/>
-            </Show>
+            </If>
             {difference}
             <JobView job=runs.sessions/>
             <div class="buttons">

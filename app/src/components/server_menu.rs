@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_router::components::A;
 
 use super::{
-    ContextHost, Glyph, Icon, Menu, Runs,
+    ContextHost, Glyph, Icon, If, Menu, Runs,
     quick_access::{ElsewhereView, elsewhere},
 };
 use crate::{api::Right, live::Live};
@@ -21,9 +21,9 @@ pub fn ServerMenu(
     let forbidden = Memo::new(move |_| !live.may(Right::Operate));
     view! {
         <Menu label="Actions of this server" host=host>
-            <Show
+            <If
                 when=move || away.get().is_none()
-                fallback=move || view! {
+                otherwise=move || view! {
                     <div class="menu-note"><ElsewhereView what=Signal::derive(move || away.get().unwrap_or_default())/></div>
                 }
             >
@@ -31,22 +31,22 @@ pub fn ServerMenu(
                     event.prevent_default();
                     runs.synchronize_events(true);
                 }>
-                    <button role="menuitem" disabled=move || forbidden.get()><Icon glyph=Glyph::Sync/>"Synchronize events"</button>
+                    <button role="menuitem" disabled=forbidden><Icon glyph=Glyph::Sync/>"Synchronize events"</button>
                 </form>
                 <form role="none" method="post" action="/fn/synchronize-sessions" on:submit=move |event| {
                     event.prevent_default();
                     runs.open_sessions();
                 }>
                     <input r#type="hidden" name="preview" value="true"/>
-                    <button role="menuitem" disabled=move || forbidden.get()><Icon glyph=Glyph::Compare/>"Synchronize sessions…"</button>
+                    <button role="menuitem" disabled=forbidden><Icon glyph=Glyph::Compare/>"Synchronize sessions…"</button>
                 </form>
                 <form role="none" method="post" action="/fn/test-connection" on:submit=move |event| {
                     event.prevent_default();
                     runs.test_connection();
                 }>
-                    <button role="menuitem" disabled=move || forbidden.get()><Icon glyph=Glyph::Plug/>"Test connection"</button>
+                    <button role="menuitem" disabled=forbidden><Icon glyph=Glyph::Plug/>"Test connection"</button>
                 </form>
-            </Show>
+            </If>
             <hr/>
             <A href="/properties/general" attr:role="menuitem"><Icon glyph=Glyph::Settings/>"Properties"</A>
             <A href="/application-log" attr:role="menuitem"><Icon glyph=Glyph::Log/>"Application log"</A>

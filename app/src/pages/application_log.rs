@@ -10,7 +10,7 @@ use userlock_core::api::{Level, LogEvent, LogQuery, Page, Tone};
 use super::{WithQuickAccess, shown};
 use crate::{
     api,
-    components::{Glyph, Icon, PageHead, When, tone_class},
+    components::{Glyph, Icon, If, PageHead, When, tone_class},
     live::Live,
     present::{query, words},
 };
@@ -102,9 +102,9 @@ fn Filters(wanted: Memo<Wanted>) -> impl IntoView {
                 <input name="id" r#type="number" min="1" max="999999" class="short" prop:value=move || wanted.with(|w| w.id.clone()) value=wanted.get_untracked().id on:change=changed(|w, value| w.id = value)/>
             </label>
             <button class="without-script">"Filter"</button>
-            <Show when=move || wanted.with(|w| *w != Wanted::default())>
+            <If when=move || wanted.with(|w| *w != Wanted::default())>
                 <a class="button quiet" href="/application-log">"Show all, newest first"</a>
-            </Show>
+            </If>
         </form>
     }
     .into_any()

@@ -10,7 +10,9 @@ use userlock_core::api::{Banner, ServerRole, Tone};
 use super::ProblemView;
 use crate::{
     api::{self, Flash},
-    components::{Badge, ContextHost, Glyph, Icon, Notices, NoticesView, QuickDialogs, Runs, ServerMenu, tone_class},
+    components::{
+        Badge, ContextHost, Glyph, Icon, If, Notices, NoticesView, QuickDialogs, Runs, ServerMenu, tone_class,
+    },
     live::Live,
     present::{number::grouped, picture::own_state, words},
 };
@@ -102,7 +104,7 @@ fn Framed() -> impl IntoView {
                     id="fold"
                     class="visually-hidden"
                     aria-label="Show the navigation"
-                    prop:checked=move || unfolded.get()
+                    prop:checked=unfolded
                     on:change=move |event| unfolded.set(event_target_checked(&event))
                 />
                 <label class="fold-button" for="fold" aria-hidden="true"><Icon glyph=Glyph::Menu/>"Menu"</label>
@@ -145,7 +147,7 @@ fn ServerName() -> impl IntoView {
             on:pointercancel=move |_| host.on_pointer_end()
         >
             <div class="server-words">
-                <a href="/" class="name" title=move || name.get()>{move || name.get()}</a>
+                <a href="/" class="name" title=name>{name}</a>
                 <Badge tone=tone text=text/>
             </div>
             <ServerMenu host=host/>
@@ -182,9 +184,9 @@ fn Navigation() -> impl IntoView {
             </A>
             <p class="nav-head" id="nav-properties">"Properties"</p>
             <A href="/properties/general"><Icon glyph=Glyph::Settings/>"General"</A>
-            <Show when=move || backup.get()>
+            <If when=backup>
                 <A href="/properties/synchronization"><Icon glyph=Glyph::Both/>"Synchronization"</A>
-            </Show>
+            </If>
         </nav>
     }
     .into_any()

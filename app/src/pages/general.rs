@@ -137,7 +137,7 @@ fn ZoneForm(section: Section<GeneralFields>) -> impl IntoView {
     view! {
         <form class="panel stack" method="post" action="/fn/change-general" aria-labelledby="zone" on:submit=submit>
             <h2 id="zone">"Protected zone"</h2>
-            <input r#type="hidden" name="etag" prop:value=move || etag.get() value=etag.get_untracked()/>
+            <input r#type="hidden" name="etag" prop:value=etag value=etag.get_untracked()/>
             <label class="row">
                 <span>"Name"</span>
                 <input name="form[zone_name]" required maxlength="64" value=fields.zone_name aria-invalid=invalid(problem, "zone_name")/>
@@ -182,7 +182,7 @@ fn ZoneForm(section: Section<GeneralFields>) -> impl IntoView {
             </label>
             <FormProblem problem=problem/>
             <div class="buttons">
-                <button class="primary" disabled=move || busy.get()>{move || if busy.get() { "Saving…" } else { "Save" }}</button>
+                <button class="primary" disabled=busy>{move || if busy.get() { "Saving…" } else { "Save" }}</button>
             </div>
         </form>
     }

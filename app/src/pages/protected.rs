@@ -276,7 +276,7 @@ fn RuleForm(rule: Option<ProtectedAccountView>) -> impl IntoView {
             </label>
             <FormProblem problem=problem/>
             <div class="buttons">
-                <button class="primary" disabled=move || busy.get()>{move || if busy.get() { "Saving…" } else { "Save rule" }}</button>
+                <button class="primary" disabled=busy>{move || if busy.get() { "Saving…" } else { "Save rule" }}</button>
                 <a class="button" href="/protected-accounts">"Cancel"</a>
             </div>
         </form>
@@ -338,7 +338,7 @@ fn DeleteRule(rule: ProtectedAccountView) -> impl IntoView {
                 </label>
                 <div role="alert">{move || problem.get().map(|p| view! { <p class="job-text bad">{problem_text(&p)}</p> })}</div>
                 <div class="buttons">
-                    <button class="danger-fill" disabled=move || busy.get()>"Delete rule"</button>
+                    <button class="danger-fill" disabled=busy>"Delete rule"</button>
                     <button r#type="button" on:click=move |_| open.set(false)>"Cancel"</button>
                 </div>
             </form>

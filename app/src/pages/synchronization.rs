@@ -10,7 +10,7 @@ use super::{FormProblem, WithQuickAccess, form_problem, invalid, query_value, sh
 use crate::{
     api::{self, ChangeSynchronizationSection, Refused, Right},
     components::{
-        Ago, Badge, DifferenceTable, Fact, Glyph, Icon, Job, JobView, Notices, PageHead, Runs, SessionsSync, When,
+        Ago, Badge, DifferenceTable, Fact, Glyph, Icon, If, Job, JobView, Notices, PageHead, Runs, SessionsSync, When,
         run_tone,
     },
     live::Live,
@@ -143,7 +143,7 @@ fn Settings(section: Section<SynchronizationSection>) -> impl IntoView {
     view! {
         <form class="panel stack" method="post" action="/fn/change-synchronization-section" aria-labelledby="primary-server" on:submit=submit>
             <h2 id="primary-server">"Primary server"</h2>
-            <input r#type="hidden" name="etag" prop:value=move || etag.get() value=etag.get_untracked()/>
+            <input r#type="hidden" name="etag" prop:value=etag value=etag.get_untracked()/>
             <fieldset disabled=locked class="stack">
                 <label class="row">
                     <span>"Address"</span>
@@ -179,7 +179,7 @@ fn Settings(section: Section<SynchronizationSection>) -> impl IntoView {
                     <input name="form[reason]" maxlength="500" autocomplete="off"/>
                 </label>
             </fieldset>
-            <Show when=move || locked><p class="muted">"Only administrators change these settings."</p></Show>
+            <If when=move || locked><p class="muted">"Only administrators change these settings."</p></If>
             <FormProblem problem=problem/>
             <div class="buttons">
                 <button class="primary" disabled=move || locked || busy.get()>{move || if busy.get() { "Saving…" } else { "Save" }}</button>
@@ -328,7 +328,7 @@ fn History(first: SynchronizationView) -> impl IntoView {
                     </tbody>
                 </table>
             </div>
-            <Show when=move || runs.with(Vec::is_empty)><p class="muted">"No run yet. Start one above, or wait for the schedule."</p></Show>
+            <If when=move || runs.with(Vec::is_empty)><p class="muted">"No run yet. Start one above, or wait for the schedule."</p></If>
         </section>
     }
     .into_any()

@@ -29,11 +29,13 @@ pub fn measure(value: f64) -> String {
     if !value.is_finite() || value < 0.0 {
         return "\u{2014}".into();
     }
-    if value < 9.95 && value > 0.0 { format!("{value:.1}") } else { grouped(rounded(value)) }
-}
-
-fn rounded(value: f64) -> u64 {
-    value.round() as u64
+    // Whole numbers are written with far less code than fractions are. A cast saturates.
+    let tenths = (value * 10.0).round() as u64;
+    match tenths {
+        0 => "0".into(),
+        1..100 => format!("{}.{}", tenths / 10, tenths % 10),
+        _ => grouped(value.round() as u64),
+    }
 }
 
 #[cfg(test)]

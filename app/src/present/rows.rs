@@ -1,7 +1,5 @@
 //! A list that changes while somebody looks at it: rows stay where they are, what comes and goes is marked.
 
-use std::collections::BTreeSet;
-
 /// What happened to a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mark {
@@ -15,16 +13,14 @@ pub enum Mark {
 }
 
 /// The rows to show after `old` rows became `new` ones, in the order of `new`; one that is gone stays after the row
-/// that it stood behind.
+/// that it stood behind. For the rows of a page: the time is their number squared.
 #[must_use]
 pub fn merge(old: &[String], new: &[String]) -> Vec<(String, Mark)> {
-    let known: BTreeSet<_> = old.iter().collect();
-    let wanted: BTreeSet<_> = new.iter().collect();
     // What is gone, by the nearest row before it that stays; those before all rows that stay come first.
     let mut behind: Vec<(Option<&String>, &String)> = Vec::new();
     let mut anchor = None;
     for key in old {
-        if wanted.contains(key) {
+        if new.contains(key) {
             anchor = Some(key);
         } else {
             behind.push((anchor, key));
@@ -35,8 +31,8 @@ pub fn merge(old: &[String], new: &[String]) -> Vec<(String, Mark)> {
     };
     let mut rows = gone(None);
     for key in new {
-        rows.push((key.clone(), if known.contains(key) { Mark::None } else { Mark::New }));
-        if !behind.is_empty() && known.contains(key) {
+        rows.push((key.clone(), if old.contains(key) { Mark::None } else { Mark::New }));
+        if !behind.is_empty() && old.contains(key) {
             rows.extend(gone(Some(key)));
         }
     }

@@ -24,7 +24,10 @@ use crate::{
         state::{App, Parts},
     },
     log::{Journal, SystemLog, SystemLogPaths, catalogue, details},
-    store::product::{ProductStore, ProductStoreError},
+    store::{
+        product::{ProductStore, ProductStoreError},
+        state::StateError,
+    },
     sync::Synchronizer,
     tend,
     tls::{Identity, TlsError},
@@ -102,7 +105,9 @@ pub async fn run(config: Config, listener: TcpListener, stop: CancellationToken)
         Ok(opened) => opened,
         Err(error) => {
             let more = details([("dir", &config.dir.display()), ("error", &error)]);
-            journal.record(catalogue::STORAGE_CORRUPT, format!("The server does not start: {error}"), more);
+            let corrupt = matches!(error, StartError::State(StateError::Corrupt(_) | StateError::Migrate(_)));
+            let kind = if corrupt { catalogue::STORAGE_CORRUPT } else { catalogue::START_FAILED };
+            journal.record(kind, format!("The server does not start: {error}"), more);
             journal.flush().await;
             return Err(error.into());
         }

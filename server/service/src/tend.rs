@@ -24,7 +24,7 @@ const FORGET_EVERY_MS: u64 = 60_000;
 const SILENT_MS: u64 = 60_000;
 
 /// Runs until the server stops.
-pub async fn run(zone: Zone, journal: Journal, notes: mpsc::UnboundedReceiver<Note>, stop: CancellationToken) {
+pub async fn run(zone: Zone, journal: Journal, notes: mpsc::Receiver<Note>, stop: CancellationToken) {
     tokio::select! {
         () = seconds(&zone, &journal) => {}
         () = tell_notes(&zone, &journal, notes) => {}
@@ -55,6 +55,7 @@ async fn seconds(zone: &Zone, journal: &Journal) {
             watch_backup(zone, journal, &mut silence, now);
         }
         watch_disk(zone, journal, &mut disk);
+        journal.missed(zone.take_missed_notes());
         zone.note_peer(|server| server.state.decisions.forget_old(clock::now_ms()));
         let both_hold = zone.read(|s| s.peer_held().is_none_or(|peer| peer.digest() == s.held().digest()));
         if both_hold {
@@ -115,7 +116,7 @@ fn watch_disk(zone: &Zone, journal: &Journal, disk: &mut Episode) {
     }
 }
 
-async fn tell_notes(zone: &Zone, journal: &Journal, mut notes: mpsc::UnboundedReceiver<Note>) {
+async fn tell_notes(zone: &Zone, journal: &Journal, mut notes: mpsc::Receiver<Note>) {
     while let Some(note) = notes.recv().await {
         tell_note(zone, journal, note);
     }
@@ -152,6 +153,12 @@ fn tell_note(zone: &Zone, journal: &Journal, note: Note) {
         Note::Lost { machine, count } => {
             let message = format!("{machine} had to drop {count} records before any server had them: they are lost.");
             journal.record(catalogue::RECORDS_LOST, message, details([("machine", &machine), ("records", &count)]));
+        }
+        Note::OfflineDecision { machine, user, allow, policy, at } => {
+            let what = if allow { "let in" } else { "refused" };
+            let more = details([("machine", &machine), ("user", &user), ("policy", &policy), ("decided_at", &at)]);
+            let message = format!("{machine} reached no server and {what} {user} by its offline policy ({policy}).");
+            journal.record(catalogue::AGENT_OFFLINE_DECISION, message, more);
         }
         Note::Settings => {
             let document = zone.read(|s| std::sync::Arc::clone(&s.settings));

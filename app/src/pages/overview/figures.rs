@@ -20,8 +20,8 @@ pub fn Tiles() -> impl IntoView {
     let tile = |href: Option<&'static str>, number: Signal<String>, label: Signal<String>, alert: Signal<bool>| {
         let inner = move || {
             view! {
-                <strong class="figure" class:warn=move || alert.get()>{move || number.get()}</strong>
-                <span class="muted">{move || label.get()}</span>
+                <strong class="figure" class:warn=move || alert.get()>{number}</strong>
+                <span class="muted">{label}</span>
             }
         };
         match href {
@@ -81,9 +81,9 @@ pub fn Activity() -> impl IntoView {
             </header>
             <figure>
                 <p class="axis-top muted" aria-hidden="true">{move || chart.with(|c| grouped(c.top.into()))}</p>
-                <svg class="spark" viewBox="0 0 600 120" preserveAspectRatio="none" role="img" aria-label=move || chart.with(|c| c.summary.clone())>
-                    <line class="grid" x1="0" y1="4" x2="600" y2="4"/>
-                    <line class="grid" x1="0" y1="90" x2="600" y2="90"/>
+                <svg class="spark" viewBox="0 0 6000 1200" preserveAspectRatio="none" role="img" aria-label=move || chart.with(|c| c.summary.clone())>
+                    <line class="grid" x1="0" y1="40" x2="6000" y2="40"/>
+                    <line class="grid" x1="0" y1="900" x2="6000" y2="900"/>
                     <path class="area" d=move || chart.with(|c| c.area.clone())/>
                     <path class="line" d=move || chart.with(|c| c.line.clone())/>
                     <path class="denials" d=move || chart.with(|c| c.denials.clone())/>

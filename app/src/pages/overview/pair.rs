@@ -4,7 +4,7 @@ use leptos::{html, prelude::*};
 use userlock_core::api::{ServerRole, Tone};
 
 use crate::{
-    components::{ContextHost, Glyph, Icon, ServerMenu, tone_class},
+    components::{ContextHost, Glyph, Icon, If, ServerMenu, tone_class},
     live::Live,
     present::{
         number::grouped,
@@ -161,10 +161,10 @@ fn Server(
                     Some(href) => view! { <a href=href rel="external">{name.get()}<Icon glyph=Glyph::External/></a> }.into_any(),
                     None => view! { <span>{name.get()}</span> }.into_any(),
                 }}
-                <Show when=move || here.get()><span class="muted">" (this server)"</span></Show>
+                <If when=here><span class="muted">" (this server)"</span></If>
             </p>
             <Lines lines=lines/>
-            <Show when=move || age.get().is_some()><span class="line age">{move || age.get()}</span></Show>
+            <If when=move || age.get().is_some()><span class="line age">{age}</span></If>
         }
     };
     let class = move || format!("server-box {}", tone_class(tone.get()));

@@ -9,7 +9,7 @@ use super::{table::TableState, wanted::Wanted};
 use crate::{
     api,
     browser::{self, Step},
-    components::{Badge, Dialog, Fact, Notices, When, problem_text, state_tone},
+    components::{Badge, Dialog, Fact, If, Notices, When, problem_text, state_tone},
     live::Live,
     pages::form_problem,
     present::{
@@ -111,7 +111,7 @@ pub fn SessionMenu(state: TableState, may: Memo<bool>) -> impl IntoView {
             on:keydown=on_key
             on:click=move |_| state.menu.set(None)
         >
-            <Show when=move || state.menu.get().is_some()>
+            <If when=move || state.menu.get().is_some()>
                 <button
                     r#type="button"
                     role="menuitem"
@@ -119,11 +119,11 @@ pub fn SessionMenu(state: TableState, may: Memo<bool>) -> impl IntoView {
                 >
                     "Details"<kbd>"Enter"</kbd>
                 </button>
-                <Show when=move || may.get()>
+                <If when=may>
                     <hr/>
                     <button r#type="button" role="menuitem" on:click=act(SessionAction::Logoff)>{move || format!("Log off{}…", many())}</button>
                     <button r#type="button" role="menuitem" on:click=act(SessionAction::Reset)>{move || format!("Reset{}…", many())}</button>
-                </Show>
+                </If>
                 <hr/>
                 <a role="menuitem" href=only(|s| Wanted { user: s.user.clone(), from: 1, ..Wanted::default() })>
                     {move || one.get().map(|s| format!("Only {}", s.user))}
@@ -131,7 +131,7 @@ pub fn SessionMenu(state: TableState, may: Memo<bool>) -> impl IntoView {
                 <a role="menuitem" href=only(|s| Wanted { machine: s.machine.clone(), from: 1, ..Wanted::default() })>
                     {move || one.get().map(|s| format!("Only on {}", s.machine))}
                 </a>
-            </Show>
+            </If>
         </div>
     }
     .into_any()
@@ -166,11 +166,7 @@ fn meaning(action: SessionAction) -> &'static str {
 pub fn ActionDialog(state: TableState) -> impl IntoView {
     let open = RwSignal::new(false);
     Effect::new(move |_| open.set(state.acting.with(Option::is_some)));
-    Effect::new(move |_| {
-        if !open.get() && state.acting.with_untracked(Option::is_some) {
-            state.acting.set(None);
-        }
-    });
+    on_closed(open, state, move || state.acting.set(None));
     let title = Signal::derive(move || state.acting.with(|acting| acting.as_ref().map(heading).unwrap_or_default()));
     view! {
         <Dialog open=open title=title>
@@ -178,6 +174,19 @@ pub fn ActionDialog(state: TableState) -> impl IntoView {
         </Dialog>
     }
     .into_any()
+}
+
+/// Does something when a dialog has closed. What opened it may have been an entry of a menu, which is gone: then the row
+/// gets the focus.
+fn on_closed(open: RwSignal<bool>, state: TableState, then: impl Fn() + 'static) {
+    Effect::new(move |was_open: Option<bool>| {
+        let is_open = open.get();
+        if was_open == Some(true) && !is_open {
+            then();
+            request_animation_frame(move || state.list.focus_row());
+        }
+        is_open
+    });
 }
 
 fn heading(acting: &Acting) -> String {
@@ -237,14 +246,14 @@ fn ActionForm(acting: Acting, state: TableState) -> impl IntoView {
                     maxlength="500"
                     autocomplete="off"
                     autofocus
-                    prop:value=move || reason.get()
+                    prop:value=reason
                     on:input=move |event| reason.set(event_target_value(&event))
                 />
                 <small class="muted">"It is kept with what is done."</small>
             </label>
             <div role="alert">{move || problem.get().map(|p| view! { <p class="job-text bad">{problem_text(&p)}</p> })}</div>
             <div class="buttons">
-                <button class="danger-fill" disabled=move || busy.get()>
+                <button class="danger-fill" disabled=busy>
                     {move || if busy.get() { "Working…".to_owned() } else { button.clone() }}
                 </button>
                 <button r#type="button" on:click=move |_| state.acting.set(None)>"Cancel"</button>
@@ -259,11 +268,7 @@ fn ActionForm(acting: Acting, state: TableState) -> impl IntoView {
 pub fn DetailsDialog(state: TableState) -> impl IntoView {
     let open = RwSignal::new(false);
     Effect::new(move |_| open.set(state.details.with(Option::is_some)));
-    Effect::new(move |_| {
-        if !open.get() && state.details.with_untracked(Option::is_some) {
-            state.details.set(None);
-        }
-    });
+    on_closed(open, state, move || state.details.set(None));
     let session = Memo::new(move |_| {
         let key = state.details.get()?;
         state.list.rows.with(|rows| rows.iter().find(|r| r.key == key).map(|r| r.session.get()))

@@ -1,7 +1,5 @@
 //! The rows that are shown. A row's data is a signal, so a change touches only what changed.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use leptos::{prelude::*, task::spawn_local};
 use userlock_core::api::{Page, Problem, SessionView};
 
@@ -37,7 +35,9 @@ pub struct SessionList {
     /// How many there are on this page, without those that have just gone.
     pub count: RwSignal<u64>,
     /// Which are selected.
-    pub selected: RwSignal<BTreeSet<String>>,
+    pub selected: RwSignal<Vec<String>>,
+    /// The row that has or last had the focus: the arrow keys start from it.
+    pub active: RwSignal<Option<String>>,
     /// Why the rows could not be brought up to date.
     pub problem: RwSignal<Option<Problem>>,
     /// Whether another page or order is on its way.
@@ -53,7 +53,8 @@ impl SessionList {
             total: RwSignal::new(None),
             next: RwSignal::new(None),
             count: RwSignal::new(0),
-            selected: RwSignal::new(BTreeSet::new()),
+            selected: RwSignal::new(Vec::new()),
+            active: RwSignal::new(None),
             problem: RwSignal::new(None),
             loading: RwSignal::new(false),
             turn: StoredValue::new(0),
@@ -113,13 +114,15 @@ impl SessionList {
         } else {
             merge(&old_keys, &new_keys)
         };
-        let mut known: BTreeMap<_, _> = old.into_iter().map(|row| (row.key.clone(), row)).collect();
-        let mut sessions: BTreeMap<_, _> = new_keys.into_iter().zip(page.items).collect();
+        // A page is short: to look through it costs less than a tree does.
+        let mut sessions: Vec<_> = new_keys.into_iter().zip(page.items).collect();
         let mut rows = Vec::with_capacity(order.len());
         let mut marked = false;
         for (key, mark) in order {
             marked |= mark != Mark::None;
-            match (known.remove(&key), sessions.remove(&key)) {
+            let at = sessions.iter().position(|(k, _)| *k == key);
+            let session = at.map(|at| sessions.swap_remove(at).1);
+            match (old.iter().find(|row| row.key == key).cloned(), session) {
                 (Some(row), session) => {
                     if let Some(session) = session
                         && row.session.with_untracked(|old| *old != session)
@@ -137,10 +140,9 @@ impl SessionList {
                 (None, None) => {}
             }
         }
-        let keys: BTreeSet<_> =
-            rows.iter().filter(|r| r.mark.get_untracked() != Mark::Gone).map(|r| r.key.clone()).collect();
-        if self.selected.with_untracked(|selected| !selected.is_subset(&keys)) {
-            self.selected.update(|selected| selected.retain(|key| keys.contains(key)));
+        let stays = |key: &String| rows.iter().any(|r| r.key == *key && r.mark.get_untracked() != Mark::Gone);
+        if self.selected.with_untracked(|selected| !selected.iter().all(stays)) {
+            self.selected.update(|selected| selected.retain(stays));
         }
         self.rows.set(rows);
         if marked {
@@ -156,17 +158,37 @@ impl SessionList {
                 row.mark.set(Mark::None);
             }
         });
-        if self.rows.with_untracked(|rows| rows.iter().any(gone)) {
-            self.rows.update(|rows| rows.retain(|row| !gone(row)));
+        if !self.rows.with_untracked(|rows| rows.iter().any(gone)) {
+            return;
+        }
+        let active = self.active.get_untracked();
+        let near = self.rows.with_untracked(|rows| neighbour(rows, active.as_deref()?, gone));
+        let focused = browser::focus_is_lost() || active.as_deref().is_some_and(browser::row_has_focus);
+        self.rows.update(|rows| rows.retain(|row| !gone(row)));
+        if let Some(near) = near {
+            self.active.set(near);
+            if focused {
+                request_animation_frame(move || self.focus_row());
+            }
+        }
+    }
+
+    /// Moves a focus that nothing has to the row that last had it, or to the heading when there is none.
+    pub fn focus_row(self) {
+        if browser::focus_is_lost() {
+            let selector = match self.active.get_untracked() {
+                Some(key) => browser::row_selector(&key),
+                None => "h1".to_owned(),
+            };
+            browser::focus(&selector);
         }
     }
 
     /// Selects a row or not.
     pub fn toggle(self, key: &str) {
-        self.selected.update(|selected| {
-            if !selected.remove(key) {
-                selected.insert(key.to_owned());
-            }
+        self.selected.update(|selected| match selected.iter().position(|k| k == key) {
+            Some(at) => _ = selected.swap_remove(at),
+            None => selected.push(key.to_owned()),
         });
     }
 
@@ -175,7 +197,7 @@ impl SessionList {
         let keys = if all {
             self.rows.with_untracked(|rows| rows.iter().map(|r| r.key.clone()).collect())
         } else {
-            BTreeSet::new()
+            Vec::new()
         };
         self.selected.set(keys);
     }
@@ -192,4 +214,13 @@ impl SessionList {
             rows.iter().filter(|r| selected.contains(&r.key)).map(|r| r.session.get_untracked()).collect()
         })
     }
+}
+
+/// Which row is the active one when the row that was goes: the next one, else the one before; none of an empty list.
+/// Nothing when the active row stays.
+fn neighbour(rows: &[Row], active: &str, gone: impl Fn(&Row) -> bool) -> Option<Option<String>> {
+    let at = rows.iter().position(|row| row.key == active && gone(row))?;
+    let stays = |row: &&Row| !gone(row);
+    let near = rows.iter().skip(at).find(stays).or_else(|| rows.iter().take(at).rev().find(stays));
+    Some(near.map(|row| row.key.clone()))
 }

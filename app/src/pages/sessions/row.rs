@@ -5,7 +5,7 @@ use userlock_core::api::SessionState;
 
 use super::{actions::MenuAsked, list::Row, table::TableState};
 use crate::{
-    components::{Ago, Badge, Glyph, Icon, When, state_tone},
+    components::{Ago, Badge, Glyph, Icon, If, When, state_tone},
     live::Live,
     present::{rows::Mark, time},
 };
@@ -60,7 +60,7 @@ pub fn RowView(
     let selected = Memo::new(move |_| key.with_value(|key| state.list.selected.with(|s| s.contains(key))));
     // One row can be reached by Tab: the one that was last, or else the first.
     let reachable = Memo::new(move |_| {
-        key.with_value(|key| match state.active.get() {
+        key.with_value(|key| match state.list.active.get() {
             Some(active) => active == *key,
             None => state.list.rows.with(|rows| rows.first().is_some_and(|first| first.key == *key)),
         })
@@ -81,7 +81,7 @@ pub fn RowView(
             class=class
             tabindex=move || if reachable.get() { "0" } else { "-1" }
             aria-selected=move || if selected.get() { "true" } else { "false" }
-            on:focusin=move |_| state.active.set(Some(key.get_value()))
+            on:focusin=move |_| state.list.active.set(Some(key.get_value()))
             on:dblclick=move |_| state.details.set(Some(key.get_value()))
             on:contextmenu=move |event| {
                 event.prevent_default();
@@ -90,29 +90,29 @@ pub fn RowView(
             }
         >
             <td class="column-select">
-                <Show when=move || may.get()>
+                <If when=may>
                     <input
                         r#type="checkbox"
                         name="keys[]"
                         value=key.get_value()
                         tabindex="-1"
                         aria-label=move || format!("Select {}", label())
-                        prop:checked=move || selected.get()
+                        prop:checked=selected
                         on:change=move |_| key.with_value(|key| state.list.toggle(key))
                     />
-                </Show>
+                </If>
             </td>
-            <th scope="row" class="column-user" title=move || display.get()>{move || user.get()}</th>
-            <td class="column-type">{move || session_type.get()}</td>
+            <th scope="row" class="column-user" title=display>{user}</th>
+            <td class="column-type">{session_type}</td>
             <td class="column-state">
                 <Badge tone=tone text=state_word/>
-                <Show when=move || silent.get().is_some()>
+                <If when=move || silent.get().is_some()>
                     <span class="badge warn" title=silent_text>"unconfirmed"<span class="visually-hidden">", "{silent_text}</span></span>
-                </Show>
+                </If>
             </td>
-            <td class="column-machine" data-type=move || session_type.get()>{move || machine.get()}</td>
-            <td class="column-client_name">{move || client.get()}</td>
-            <td class="column-client_address">{move || address.get()}</td>
+            <td class="column-machine" data-type=move || session_type.get()>{machine}</td>
+            <td class="column-client_name">{client}</td>
+            <td class="column-client_address">{address}</td>
             <td class="column-since"><When at=Signal::derive(move || times.get().0)/></td>
             <td class="column-last_activity"><Ago at=Signal::derive(move || times.get().1)/></td>
             <td class="column-duration">

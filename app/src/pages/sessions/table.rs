@@ -13,7 +13,7 @@ use super::{
 use crate::{
     api::Right,
     browser::{self, Step},
-    components::{Glyph, Icon, problem_text},
+    components::{Glyph, Icon, If, problem_text},
     live::Live,
     present::number::grouped,
 };
@@ -23,8 +23,6 @@ use crate::{
 pub struct TableState {
     /// The rows.
     pub list: SessionList,
-    /// The row that the arrow keys start from.
-    pub active: RwSignal<Option<String>>,
     /// Where the menu was asked for, and for which row.
     pub menu: RwSignal<Option<MenuAsked>>,
     /// The session whose details are shown.
@@ -42,13 +40,8 @@ pub fn Table(
     wanted: Memo<Wanted>,
 ) -> impl IntoView {
     let live = Live::of_page();
-    let state = TableState {
-        list,
-        active: RwSignal::new(None),
-        menu: RwSignal::new(None),
-        details: RwSignal::new(None),
-        acting: RwSignal::new(None),
-    };
+    let state =
+        TableState { list, menu: RwSignal::new(None), details: RwSignal::new(None), acting: RwSignal::new(None) };
     let body = NodeRef::<html::Tbody>::new();
     let may = Memo::new(move |_| live.may(Right::Operate));
     let empty = Memo::new(move |_| list.rows.with(Vec::is_empty));
@@ -73,7 +66,7 @@ pub fn Table(
             <p id="sessions-keys" class="visually-hidden">
                 "Arrow keys move between rows, space selects, Enter opens the details, Shift and F10 the menu."
             </p>
-            <Show when=move || empty.get()><Empty wanted=wanted/></Show>
+            <If when=empty><Empty wanted=wanted/></If>
             <Pages list=list wanted=wanted/>
         </form>
         <SessionMenu state=state may=may/>
@@ -121,9 +114,9 @@ fn Head(list: SessionList, wanted: Memo<Wanted>, may: Memo<bool>) -> impl IntoVi
             <th scope="col" class=format!("column-{slug}") aria-sort=order>
                 <a href=move || wanted.with(|w| w.sort_by(slug))>
                     {name}
-                    <Show when=move || sorted.get().is_some()>
+                    <If when=move || sorted.get().is_some()>
                         <Icon glyph=Signal::derive(move || if sorted.get() == Some(true) { Glyph::ArrowDown } else { Glyph::Up })/>
-                    </Show>
+                    </If>
                 </a>
             </th>
         }
@@ -132,16 +125,16 @@ fn Head(list: SessionList, wanted: Memo<Wanted>, may: Memo<bool>) -> impl IntoVi
         <thead>
             <tr>
                 <th scope="col" class="column-select">
-                    <Show when=move || may.get()>
+                    <If when=may>
                         <input
                             r#type="checkbox"
                             class="with-script"
                             aria-label="Select all rows of this page"
-                            prop:checked=move || all.get()
-                            prop:indeterminate=move || some.get()
+                            prop:checked=all
+                            prop:indeterminate=some
                             on:change=move |event| list.select_all(event_target_checked(&event))
                         />
-                    </Show>
+                    </If>
                 </th>
                 {COLUMNS.map(column).collect_view()}
                 <th scope="col" class="column-duration">"Duration"</th>
@@ -159,21 +152,21 @@ fn Bulk(state: TableState, may: Memo<bool>) -> impl IntoView {
     let act =
         move |action| move |_| state.acting.set(Some(Acting { action, sessions: state.list.selected_sessions() }));
     view! {
-        <Show when=move || may.get()>
+        <If when=may>
             <div class="bulk without-script">
                 <label>"Reason, kept with what is done " <input name="reason" maxlength="500"/></label>
                 <button name="action" value="logoff">"Log off the selected"</button>
                 <button name="action" value="reset" class="danger">"Reset the selected"</button>
             </div>
-        </Show>
-        <Show when=move || { count.get() > 0 }>
+        </If>
+        <If when=move || { count.get() > 0 }>
             <div class="bulk with-script" role="group" aria-label="Actions on the selected sessions">
                 <strong role="status">{move || format!("{} selected", grouped(count.get()))}</strong>
                 <button r#type="button" on:click=act(SessionAction::Logoff)>"Log off…"</button>
                 <button r#type="button" on:click=act(SessionAction::Reset)>"Reset…"</button>
                 <button r#type="button" class="quiet" on:click=move |_| state.list.select_all(false)>"Clear selection"</button>
             </div>
-        </Show>
+        </If>
     }
     .into_any()
 }
@@ -183,9 +176,9 @@ fn Bulk(state: TableState, may: Memo<bool>) -> impl IntoView {
 fn Empty(wanted: Memo<Wanted>) -> impl IntoView {
     view! {
         <div class="empty">
-            <Show
+            <If
                 when=move || wanted.with(Wanted::filtered)
-                fallback=|| view! {
+                otherwise=|| view! {
                     <h2>"No sessions yet"</h2>
                     <p>"A session appears here as soon as an enrolled machine reports a logon. Enrol the first machine on it, with the enrolment string in a file that only root can read:"</p>
                     <code class="command">"userlock-agent enrol --string-file enrolment.txt --state-dir /var/lib/userlock-agent"</code>
@@ -194,7 +187,7 @@ fn Empty(wanted: Memo<Wanted>) -> impl IntoView {
                 <h2>"No session fits"</h2>
                 <p>"No session of this zone is as you ask for."</p>
                 <p class="buttons"><a class="button" href="/sessions">"Show all open sessions"</a></p>
-            </Show>
+            </If>
         </div>
     }
     .into_any()
@@ -213,10 +206,10 @@ fn Pages(list: SessionList, wanted: Memo<Wanted>) -> impl IntoView {
     let later = Memo::new(move |_| wanted.with(|w| !w.cursor.is_empty()));
     view! {
         <nav class="pages" aria-label="Pages of the list">
-            <span class="muted">{move || range.get()}</span>
-            <Show when=move || later.get()>
+            <span class="muted">{range}</span>
+            <If when=later>
                 <a class="button" href=move || wanted.with(|w| w.with(|_| {}))>"First page"</a>
-            </Show>
+            </If>
             {move || next.get().map(|href| view! { <a class="button" href=href rel="next">"Next page"</a> })}
         </nav>
     }

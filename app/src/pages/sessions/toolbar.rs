@@ -7,7 +7,7 @@ use leptos_router::{NavigateOptions, hooks::use_navigate};
 use userlock_core::event::SessionType;
 
 use super::wanted::Wanted;
-use crate::components::{Glyph, Icon};
+use crate::components::{Glyph, Icon, If};
 
 /// How long, in ms, typing must rest until it is searched for.
 const REST_MS: u64 = 250;
@@ -94,9 +94,9 @@ pub fn Toolbar(
             {chip("machine", |w| &w.machine, |w| w.machine.clear())}
             <input r#type="hidden" name="sort" value=move || wanted.with(|w| w.sort.clone())/>
             <button class="without-script">"Search"</button>
-            <Show when=move || wanted.with(Wanted::filtered)>
+            <If when=move || wanted.with(Wanted::filtered)>
                 <a class="button quiet" href="/sessions">"Clear"</a>
-            </Show>
+            </If>
         </form>
     }
     .into_any()

@@ -11,6 +11,7 @@ pub use key::{BootId, InvalidKey, LogonId, SessionKey};
 pub use kind::kind_name;
 
 use crate::{
+    agent_api::OpenElsewhere,
     id::{AgentId, Chain, CommandId, DecisionId, Epoch, OriginId},
     record::{Entry, Order, Record, RejectCode},
     settings::Revision,
@@ -228,6 +229,9 @@ pub struct Decision {
     pub rule: Option<String>,
     /// The reason, for people.
     pub reason: String,
+    /// The sessions that count, for a denial.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<OpenElsewhere>,
     /// Whether the server could not know all that its peer knows.
     #[serde(default)]
     pub degraded: bool,

@@ -60,6 +60,19 @@ pub enum Note {
         /// How many.
         count: u64,
     },
+    /// A machine reached no server and decided for itself.
+    OfflineDecision {
+        /// The machine.
+        machine: Machine,
+        /// Who wanted to log on, as typed.
+        user: String,
+        /// The answer.
+        allow: bool,
+        /// The policy that gave it.
+        policy: String,
+        /// When, in ms since 1970 UTC, by the machine's clock.
+        at: i64,
+    },
     /// There is a command for an agent.
     Command,
     /// The settings have a new revision.
@@ -182,6 +195,13 @@ fn note_of(entry: &Entry, event: &Event) -> Option<Note> {
         Event::AgentReleased(_) => Some(Note::AgentEnded { machine, released: true }),
         Event::Command(_) => Some(Note::Command),
         Event::Lost(lost) => Some(Note::Lost { machine, count: lost.last - lost.first + 1 }),
+        Event::OfflineDecision(made) => Some(Note::OfflineDecision {
+            machine,
+            user: made.who.user.clone(),
+            allow: made.allow,
+            policy: made.policy.clone(),
+            at: entry.record.at,
+        }),
         _ => None,
     }
 }

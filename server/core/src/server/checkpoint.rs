@@ -40,7 +40,7 @@ pub struct Row {
     pub value: Vec<u8>,
 }
 
-/// A row that cannot be read: the state must be folded anew from the log.
+/// A row that cannot be read: what is on the disk is damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a written-down piece of the state cannot be read")]
 pub struct BadRow;

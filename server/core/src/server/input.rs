@@ -7,7 +7,7 @@ use crate::{
     agent_api::{DecisionRequest, DecisionResponse, EventsResponse},
     event::{CommandAction, Lost, SessionKey},
     held::Fork,
-    id::{AgentId, CommandId, LogId, OriginId},
+    id::{AgentId, CommandId, DecisionId, LogId, OriginId},
     record::{Machine, Order, RunError},
     settings::{FieldError, Revision, ZoneDocument, ZoneSettings},
 };
@@ -150,6 +150,9 @@ pub enum Refusal {
     /// There is no such enrolment.
     #[error("there is no such agent")]
     NoSuchAgent,
+    /// A request has the id of another one.
+    #[error("decision {0} is about another user, type of session or machine: each request needs an id of its own")]
+    DecisionReused(DecisionId),
     /// The machine's name is taken.
     #[error("the machine {0} is enrolled: an administrator must release its name first")]
     MachineEnrolled(Machine),

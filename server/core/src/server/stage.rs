@@ -122,7 +122,7 @@ impl Server {
         now: i64,
     ) -> Result<(), Refusal> {
         let account = self.state.realms().canonical(&Account::parse(&request.who.user));
-        batch.touch([Touch::Account(account)])?;
+        batch.can_touch(&Touch::Account(account.clone()))?;
         let response = |allow, reason: String, rule, open, degraded| DecisionResponse {
             decision_id: request.decision_id,
             allow,
@@ -134,10 +134,15 @@ impl Server {
         };
         if let Some(made) = self.state.decisions.answer(request.decision_id) {
             let d = &made.decision;
-            let answer = response(d.allow, d.reason.clone(), d.rule.clone(), Vec::new(), d.degraded);
+            let same_user = d.who.user == request.who.user && d.who.session_type == request.who.session_type;
+            if made.machine != machine || !same_user {
+                return Err(Refusal::DecisionReused(request.decision_id));
+            }
+            let answer = response(d.allow, d.reason.clone(), d.rule.clone(), d.open.clone(), d.degraded);
             batch.tickets.push(Ticket::Ready(Output::Decision(answer)));
             return Ok(());
         }
+        batch.touch([Touch::Account(account)])?;
         let question = Question { who: &request.who, groups: &request.groups };
         let verdict = decide(&self.state, &self.settings.settings, question, now);
         let decision = event::Decision {
@@ -146,6 +151,7 @@ impl Server {
             allow: verdict.allow,
             rule: verdict.rule.clone(),
             reason: verdict.reason.clone(),
+            open: verdict.open.clone(),
             degraded,
         };
         batch.write(machine, kind::DECISION, now, &decision, Event::Decision(decision.clone()));

@@ -116,6 +116,11 @@ fn a_grant_counts_once_until_its_logon_or_its_end() {
     assert!(allowed(commit(&mut s, ask(1, "alice"), 0)));
     assert!(allowed(commit(&mut s, ask(1, "alice"), 1)), "the same request gets the same answer");
     assert_eq!(s.position, 1, "and is not written twice");
+    assert_eq!(commit(&mut s, ask(1, "bob"), 1), Err(Refusal::DecisionReused(DecisionId([1; 16]))));
+    let Input::Decide { request, degraded, .. } = ask(1, "alice") else { panic!() };
+    let elsewhere = Input::Decide { machine: "other".into(), request, degraded };
+    assert_eq!(commit(&mut s, elsewhere, 1), Err(Refusal::DecisionReused(DecisionId([1; 16]))));
+    assert_eq!(s.position, 1, "a refused request writes nothing");
     assert!(!allowed(commit(&mut s, ask(2, "ALICE"), 2)), "the grant counts");
     let run = agent.run(&[agent.logon(1, "alice", Some(1))]);
     commit(&mut s, Input::AgentRun { run: run.into_read() }, 3).unwrap();
@@ -123,6 +128,11 @@ fn a_grant_counts_once_until_its_logon_or_its_end() {
     let Output::Decision(denied) = denied else { panic!() };
     assert!(!denied.allow && denied.reason.starts_with("1 of 1 terminal session: pc since"), "{}", denied.reason);
     assert_eq!(denied.open.len(), 1);
+    assert_eq!(
+        commit(&mut s, ask(3, "alice"), 200_000),
+        Ok(Output::Decision(denied)),
+        "a repeated request, the same answer"
+    );
     let run = agent.run(&[agent.logoff(1)]);
     commit(&mut s, Input::AgentRun { run: run.into_read() }, 200_001).unwrap();
     assert!(allowed(commit(&mut s, ask(4, "alice"), 200_002)));

@@ -68,7 +68,8 @@ async fn one(asking: Asking, token: String, index: u64) -> Result<(Vec<Duration>
     let mut numbers = Numbers(now_ms().unsigned_abs() ^ index.rotate_left(32));
     let (mut times, mut allowed) = (Vec::new(), 0);
     let (begin, mut body) = (Instant::now(), String::new());
-    let mut due = begin;
+    // Connections that are paced take turns.
+    let mut due = begin + asking.pace.unwrap_or_default() / 8 * u32::try_from(index % 8)?;
     while begin.elapsed() < asking.lasts {
         let asked_at = match asking.pace {
             None => Instant::now(),

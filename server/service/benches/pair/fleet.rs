@@ -1,6 +1,6 @@
 //! Many agents at one server.
 
-use std::time::Instant;
+use std::{net::SocketAddr, time::Instant};
 
 use tokio::task::JoinSet;
 use userlock_core::event::{SessionType, kind};
@@ -19,6 +19,7 @@ pub const BATCH: u64 = 100;
 
 /// Agents with their connections and the sessions that they opened.
 pub struct Fleet {
+    server: SocketAddr,
     agents: Vec<(Agent, Connection)>,
     open: Vec<Vec<Opened>>,
 }
@@ -32,7 +33,7 @@ impl Fleet {
             agents.push(Agent::enrol(server.address, &key, &format!("load-{number:03}")).await?);
         }
         let open = agents.iter().map(|_| Vec::new()).collect();
-        Ok(Self { agents, open })
+        Ok(Self { server: server.address, agents, open })
     }
 
     /// What they prove their requests with.
@@ -88,6 +89,10 @@ impl Fleet {
 
     /// All send at once, each one batch after the other; how many seconds it took.
     async fn deliver(&mut self, requests: Vec<Vec<Vec<u8>>>) -> Result<f64> {
+        // A connection that was idle while requests were made may have been closed meanwhile.
+        for (_, line) in &mut self.agents {
+            *line = Connection::open(self.server).await?;
+        }
         let begin = Instant::now();
         let mut tasks = JoinSet::new();
         for (index, ((agent, mut line), requests)) in self.agents.drain(..).zip(requests).enumerate() {

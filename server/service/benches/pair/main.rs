@@ -37,8 +37,10 @@ enum Part {
     Primary,
     /// Events synchronization.
     Events,
-    /// Sessions synchronization, memory, start, and the page of the sessions.
+    /// Sessions synchronization.
     Sessions,
+    /// Memory, start and page of a server with many sessions.
+    Many,
     /// The agent.
     Agent,
     /// What the browser gets.
@@ -141,7 +143,8 @@ async fn measured(options: &Options, dir: &Path) -> Result<()> {
     for (part, name) in [
         (Part::Primary, "a Primary"),
         (Part::Events, "Events synchronization"),
-        (Part::Sessions, "Sessions synchronization, memory, start, page"),
+        (Part::Sessions, "Sessions synchronization"),
+        (Part::Many, "a server with many sessions"),
         (Part::Agent, "the agent"),
         (Part::Site, "what the browser gets"),
     ] {
@@ -153,6 +156,7 @@ async fn measured(options: &Options, dir: &Path) -> Result<()> {
             Part::Primary => Box::pin(measures::primary(options, dir, &mut lines)).await,
             Part::Events => Box::pin(measures::events_synchronization(options, dir, &mut lines)).await,
             Part::Sessions => Box::pin(measures::sessions_synchronization(options, dir, &mut lines)).await,
+            Part::Many => Box::pin(measures::many_sessions(options, dir, &mut lines)).await,
             Part::Agent => Box::pin(agent::measure(options, dir, &mut lines)).await,
             Part::Site => site(options, &mut lines),
         };

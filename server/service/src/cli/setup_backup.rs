@@ -22,15 +22,13 @@ use crate::{
     store::product::ProductStore,
     sync::{Client, SyncError, Synchronizer},
     tls::normalize_fingerprint,
-    zone::{self, Genesis, StoredPeer},
+    zone::{self, Genesis, PEER_SKEW_MS, StoredPeer},
 };
 
 /// A step of the checks that takes longer has failed.
 const STEP: Duration = Duration::from_secs(5);
 /// The first synchronization of a large zone takes a while.
 const FIRST_RUN: Duration = Duration::from_secs(3600);
-/// A difference of the clocks that is worth a word, in ms.
-const SKEW_MS: i64 = 2_000;
 
 /// Sets up a Backup of a Primary that runs.
 pub async fn backup(args: &SetupArgs, place: &Place) -> Result<Told, Failure> {
@@ -65,15 +63,27 @@ pub async fn backup(args: &SetupArgs, place: &Place) -> Result<Told, Failure> {
     request.check_only = false;
     request.clock = clock::now_ms();
     let joined = client.join(&request).await.map_err(|error| explain(&error, &request.account))?;
-    create(place, &primary, &request, joined).await?;
-    synchronize(place).await?;
-    place.note(ServerRole::Backup, &format!(" of {}", primary.url)).await?;
+    take_up(place, &primary, &request, joined).await.map_err(|error| {
+        format!("{error}. The Primary counts this server as its Backup since it has joined: when that is mended, run this again with --replace")
+    })?;
     Ok(Told {
         url: place.address.url.clone(),
         fingerprint: place.address.fingerprint.clone(),
         enrolment: None,
         admin: None,
     })
+}
+
+/// Makes the state and fills it.
+async fn take_up(
+    place: &Place,
+    primary: &ServerAddress,
+    request: &JoinRequest,
+    joined: JoinResponse,
+) -> Result<(), Failure> {
+    create(place, primary, request, joined).await?;
+    synchronize(place).await?;
+    place.note(ServerRole::Backup, &format!(" of {}", primary.url)).await
 }
 
 /// Whether the Primary's name resolves and something listens there.
@@ -124,7 +134,7 @@ fn tell_checks(checked: &JoinResponse, request: &JoinRequest, asked: i64) {
     say(&format!("zone: {}, free to join", checked.zone_name));
     say("is an administrator: yes");
     let skew = checked.clock.saturating_sub(i64::midpoint(asked, clock::now_ms()));
-    let advice = if skew.abs() >= SKEW_MS { ". Nothing is decided by clocks; set both by NTP" } else { "" };
+    let advice = if skew.abs() >= PEER_SKEW_MS { ". Nothing is decided by clocks; set both by NTP" } else { "" };
     say(&format!("clock skew: {skew} ms{advice}"));
 }
 

@@ -390,6 +390,11 @@ pub(super) async fn decide_here(
             Ok(answer)
         }
         Ok(_) => Err(problem::internal()),
+        Err(SubmitError::Refused(refusal @ CoreRefusal::DecisionReused(_))) => Err(problem::conflict(
+            "decision_reused",
+            "Another request had this id",
+            format!("{refusal}. Nothing was changed."),
+        )),
         Err(error) => Err(submit_refusal(state, error)),
     }
 }
@@ -409,7 +414,7 @@ async fn commands(
     let until = tokio::time::Instant::now() + Duration::from_secs(poll.wait_seconds.into()).min(MAX_WAIT);
     let mut changed = state.zone.watch_commands();
     loop {
-        let commands: Vec<TimedCommand> = state.zone.read(|server| {
+        let mut commands: Vec<TimedCommand> = state.zone.read(|server| {
             let pending = server.state.decisions.pending_for(&agent.machine, clock::now_ms());
             let timed = |(pending, left): (&userlock_core::fold::PendingCommand, i64)| TimedCommand {
                 valid_ms: u64::try_from(left).unwrap_or(0),
@@ -417,6 +422,8 @@ async fn commands(
             };
             pending.map(timed).collect()
         });
+        // All are valid equally long from when they were given: the oldest ends first.
+        commands.sort_by_key(|command| command.valid_ms);
         let over = tokio::select! {
             changed = tokio::time::timeout_at(until, changed.changed()), if commands.is_empty() => changed.is_err(),
             () = state.stop.cancelled(), if commands.is_empty() => true,

@@ -54,16 +54,13 @@ catalogue! {
     1007 SET_UP Information
         "The server was set up."
         "Nothing."
-    1008 ROLE_WITHOUT_SETUP Error
-        "The data directory has no server that was set up."
-        "Run `userlock setup`."
+    1008 START_FAILED Error
+        "The server could not start."
+        "The message says why, and what to do."
 
     1100 PEER_UP Information
         "The other server answers."
         "Nothing."
-    1101 PEER_DOWN Error
-        "The other server has not answered for 5 s."
-        "Start it, or look why it cannot be reached. The Backup watches and decides for the zone meanwhile."
     1102 PEER_SILENT Warning
         "The Backup has not been heard of for 60 s: there is no spare."
         "Look after the Backup before it is needed."
@@ -149,9 +146,6 @@ catalogue! {
     1218 SYNC_FORK Error
         "The two servers hold different records under one name. Both are kept."
         "Find the machine or server that was cloned or restored; the details name it."
-    1219 SYNC_SETTINGS_FORK Error
-        "The two servers' settings have gone different ways. Both are kept; this Backup goes on with its own."
-        "Compare the two on the Primary and choose."
 
     1300 AGENT_ENROLLED Information
         "A machine was enrolled."

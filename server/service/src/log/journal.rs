@@ -105,6 +105,11 @@ impl Journal {
         }
     }
 
+    /// Counts events that could not even be handed over.
+    pub fn missed(&self, count: u64) {
+        self.shared.dropped.fetch_add(count, Ordering::Relaxed);
+    }
+
     /// For how many days events are kept.
     pub fn keep_days(&self, days: u32) {
         self.shared.retention_days.store(days, Ordering::Relaxed);

@@ -49,7 +49,7 @@ impl App {
         found.truncate(limit);
         let next = found.last().filter(|_| more).map(|(position, _)| position.to_string());
         let items = found.into_iter().map(|(position, entry)| self.event_view(position, &entry)).collect();
-        // How many there are is not known: older ones are removed in time.
+        // To count them would cost as much as there are.
         Ok(Page { total: None, items, next })
     }
 

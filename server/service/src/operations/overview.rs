@@ -14,11 +14,9 @@ use crate::{
         problem::{self, Answer},
         state::App,
     },
-    zone::monotonic_ms,
+    zone::{PEER_SKEW_MS, monotonic_ms},
 };
 
-/// A difference of the clocks from which on it is told, in ms.
-const SKEW_MS: i64 = 2_000;
 /// Lists that were equal within this time are not called different, in ms.
 const DIFFERENT_AFTER_MS: i64 = 15_000;
 
@@ -194,7 +192,7 @@ fn banners(server: &ServerView, certificate: &Certificate, able: bool) -> Vec<Ba
         banners.push(banner(Tone::Down, text, None));
     }
     banners.extend(server.peer.as_ref().and_then(|peer| peer_banner(server, peer)));
-    if let Some(skew) = server.peer.as_ref().and_then(|peer| peer.clock_skew_ms).filter(|ms| ms.abs() >= SKEW_MS) {
+    if let Some(skew) = server.peer.as_ref().and_then(|peer| peer.clock_skew_ms).filter(|ms| ms.abs() >= PEER_SKEW_MS) {
         let text = format!(
             "The two servers' clocks differ by {:.1} s. Nothing is decided by that; set both by NTP.",
             skew.unsigned_abs() as f64 / 1000.0

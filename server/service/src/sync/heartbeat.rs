@@ -13,13 +13,11 @@ use super::{SyncError, Synchronizer, lock, reconcile};
 use crate::{
     clock,
     log::{catalogue, details},
-    zone::{Zone, monotonic_ms},
+    zone::{PEER_SKEW_MS, Zone, monotonic_ms},
 };
 
 /// From one hello to the next.
 const EVERY: Duration = Duration::from_secs(1);
-/// Clocks are called apart from this difference on, in ms.
-const SKEW_MS: i64 = 5_000;
 /// Equal records that make unequal lists are an alarm when so many hellos in a row showed it.
 const ALARM_AFTER: u32 = 3;
 
@@ -157,8 +155,8 @@ async fn heard(sync: &Synchronizer, hello: Hello, sent: u64, seen: &mut Seen) {
     let state_equal = hello.state_digest == own.1;
     {
         let mut peer = zone.peer();
-        let was_apart = peer.skew_ms.is_some_and(|ms| ms.abs() >= SKEW_MS);
-        if skew.abs() >= SKEW_MS && !was_apart {
+        let was_apart = peer.skew_ms.is_some_and(|ms| ms.abs() >= PEER_SKEW_MS);
+        if skew.abs() >= PEER_SKEW_MS && !was_apart {
             let message = format!(
                 "The clocks of the two servers are {skew} ms apart. Nothing is decided by them; set them right."
             );

@@ -6,6 +6,8 @@ use userlock_core::{agent_api::HelloRequest, id::AgentId, record::Machine, sync:
 
 /// The clocks of two machines are called apart from this difference on, in ms.
 pub const SKEW_WARNING_MS: i64 = 60_000;
+/// The two servers' clocks are called apart from this difference on, in ms.
+pub const PEER_SKEW_MS: i64 = 2_000;
 
 /// An agent, as it was last heard of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

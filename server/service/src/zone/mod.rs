@@ -9,7 +9,7 @@ mod writer;
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -25,7 +25,7 @@ use userlock_core::{
 };
 
 pub use activity::ActivityLog;
-pub use contacts::{Contact, Contacts};
+pub use contacts::{Contact, Contacts, PEER_SKEW_MS};
 pub use peer::{PeerStatus, StoredPeer};
 pub use start::{Genesis, StartError, create, open};
 pub use writer::WriterTask;
@@ -34,6 +34,9 @@ use crate::store::state::{StateError, StateStore};
 
 /// Inputs that wait for the writer; a further one is refused.
 const WAITING: usize = 8192;
+
+/// What is to be told and was not yet; further ones are counted only.
+const NOTES: usize = 8192;
 
 /// This server's part of the zone. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -48,7 +51,8 @@ struct Inner {
     store: StateStore,
     position: watch::Sender<u64>,
     commands: watch::Sender<u64>,
-    notes: mpsc::UnboundedSender<Note>,
+    notes: mpsc::Sender<Note>,
+    missed_notes: AtomicU64,
     able: AtomicBool,
     phases: Mutex<Phases>,
     facts: Mutex<BackupFacts>,
@@ -228,6 +232,12 @@ impl Zone {
     #[must_use]
     pub fn is_able(&self) -> bool {
         self.inner.able.load(Ordering::Relaxed)
+    }
+
+    /// How many notes could not be told since this was last asked.
+    #[must_use]
+    pub fn take_missed_notes(&self) -> u64 {
+        self.inner.missed_notes.swap(0, Ordering::Relaxed)
     }
 
     /// This server's role.

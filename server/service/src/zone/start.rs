@@ -2,7 +2,10 @@
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, RwLock, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex, RwLock,
+        atomic::{AtomicBool, AtomicU64},
+    },
 };
 
 use tokio::sync::{mpsc, watch};
@@ -93,7 +96,7 @@ pub async fn open(
     dir: &Path,
     name: String,
     address: userlock_core::agent_api::ServerAddress,
-) -> Result<(Zone, WriterTask, mpsc::UnboundedReceiver<Note>), StartError> {
+) -> Result<(Zone, WriterTask, mpsc::Receiver<Note>), StartError> {
     let (store, mut writer) = state::open(dir).await?;
     let missing = || StateError::NotSetUp;
     let server_id: ServerId = store.get("server_id").await?.ok_or_else(missing)?;
@@ -112,7 +115,7 @@ pub async fn open(
         ServerRole::Backup => Phases::backup(joined, mono, now),
     };
     let (jobs, receiver) = mpsc::channel(WAITING);
-    let (notes, noted) = mpsc::unbounded_channel();
+    let (notes, noted) = mpsc::channel(super::NOTES);
     let inner = Inner {
         position: watch::Sender::new(server.position),
         server: RwLock::new(server),
@@ -120,6 +123,7 @@ pub async fn open(
         store,
         commands: watch::Sender::new(0),
         notes,
+        missed_notes: AtomicU64::new(0),
         able: AtomicBool::new(true),
         phases: Mutex::new(phases),
         facts: Mutex::new(BackupFacts { joined, ..BackupFacts::default() }),

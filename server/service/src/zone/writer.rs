@@ -189,8 +189,11 @@ impl Writer {
                 Note::Activity { logons, denied } => self.zone.activity().count(logons, denied, now),
                 // Only then do the polls of agents look.
                 Note::Command => self.zone.inner.commands.send_modify(|n| *n += 1),
-                // The receiver lives as long as the server.
-                note => _ = self.zone.inner.notes.send(note),
+                note => {
+                    if self.zone.inner.notes.try_send(note).is_err() {
+                        self.zone.inner.missed_notes.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    }
+                }
             }
         }
     }
