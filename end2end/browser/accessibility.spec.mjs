@@ -70,7 +70,7 @@ for (const role of ["primary", "backup"]) {
   });
 }
 
-test.fixme("menus and dialogs @hydrated", async ({ dashboard, pair }) => {
+test("menus and dialogs @hydrated", async ({ dashboard, pair }) => {
   await people(pair);
   const page = await dashboard(pair.backup, "/sessions");
   await test.step("the menu of a session", async () => {
@@ -102,7 +102,7 @@ test.fixme("menus and dialogs @hydrated", async ({ dashboard, pair }) => {
   });
 });
 
-test.fixme("while the Primary is down @hydrated", async ({ dashboard, pair }) => {
+test("while the Primary is down @hydrated", async ({ dashboard, pair }) => {
   await people(pair);
   const page = await dashboard(pair.backup, "/");
   await pair.primary.kill();

@@ -3,7 +3,7 @@ import { ADMIN, box, expect, ready, row, test } from "./fixtures.mjs";
 
 const focused = (page) => page.locator(":focus");
 
-test.fixme("from the sign-in to a session's details without a mouse @hydrated", async ({ stranger: page, pair }) => {
+test("from the sign-in to a session's details without a mouse @hydrated", async ({ stranger: page, pair }) => {
   const machine = await pair.machine("pc");
   await machine.logOn("k.one", "k.two", "k.three");
   await page.goto("/");

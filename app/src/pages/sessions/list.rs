@@ -144,7 +144,7 @@ impl SessionList {
         if self.selected.with_untracked(|selected| !selected.iter().all(stays)) {
             self.selected.update(|selected| selected.retain(stays));
         }
-        self.rows.set(rows);
+        self.show(rows);
         if marked {
             set_timeout(move || self.unmark(), std::time::Duration::from_millis(MARKED_MS));
         }
@@ -161,10 +161,16 @@ impl SessionList {
         if !self.rows.with_untracked(|rows| rows.iter().any(gone)) {
             return;
         }
+        let rows = self.rows.with_untracked(|rows| rows.iter().filter(|row| !gone(row)).cloned().collect());
+        self.show(rows);
+    }
+
+    /// Shows these rows. When the active row is not among them, one near it is active, and has the focus if that was there.
+    fn show(self, rows: Vec<Row>) {
         let active = self.active.get_untracked();
-        let near = self.rows.with_untracked(|rows| neighbour(rows, active.as_deref()?, gone));
-        let focused = browser::focus_is_lost() || active.as_deref().is_some_and(browser::row_has_focus);
-        self.rows.update(|rows| rows.retain(|row| !gone(row)));
+        let near = active.as_deref().and_then(|active| self.rows.with_untracked(|old| neighbour(old, &rows, active)));
+        let focused = near.is_some() && active.as_deref().is_some_and(browser::row_has_focus);
+        self.rows.set(rows);
         if let Some(near) = near {
             self.active.set(near);
             if focused {
@@ -216,11 +222,14 @@ impl SessionList {
     }
 }
 
-/// Which row is the active one when the row that was goes: the next one, else the one before; none of an empty list.
-/// Nothing when the active row stays.
-fn neighbour(rows: &[Row], active: &str, gone: impl Fn(&Row) -> bool) -> Option<Option<String>> {
-    let at = rows.iter().position(|row| row.key == active && gone(row))?;
-    let stays = |row: &&Row| !gone(row);
-    let near = rows.iter().skip(at).find(stays).or_else(|| rows.iter().take(at).rev().find(stays));
+/// Which row is the active one when `new` rows take the place of `old` ones: the one that was, which is answered by
+/// nothing; else the next of the old ones that stays, else the one before, else the first; none of an empty list.
+fn neighbour(old: &[Row], new: &[Row], active: &str) -> Option<Option<String>> {
+    let stays = |row: &&Row| new.iter().any(|n| n.key == row.key);
+    if new.iter().any(|row| row.key == active) {
+        return None;
+    }
+    let at = old.iter().position(|row| row.key == active).unwrap_or(0);
+    let near = old.iter().skip(at).find(stays).or_else(|| old.iter().take(at).rev().find(stays)).or(new.first());
     Some(near.map(|row| row.key.clone()))
 }

@@ -61,19 +61,17 @@ impl SyncError {
     }
 }
 
-/// The whole chain of causes, in one line.
-fn in_full(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
+/// What lies at the bottom of an error: the client's own words above it only say that a request failed, and the address
+/// is told beside it.
+fn cause_of(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(below) = cause.source() {
+        cause = below;
     }
-    text
+    match cause.downcast_ref::<reqwest::Error>() {
+        Some(error) if error.is_timeout() => "no answer in time".to_owned(),
+        _ => cause.to_string(),
+    }
 }
 
 impl From<reqwest::Error> for SyncError {
@@ -98,7 +96,7 @@ impl From<reqwest::Error> for SyncError {
             }
             source = cause.source();
         }
-        Self::new(kind, in_full(&error))
+        Self::new(kind, cause_of(&error))
     }
 }
 
