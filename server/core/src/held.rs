@@ -358,6 +358,11 @@ impl Held {
         self.dirty.extend(origins);
     }
 
+    /// Marks an origin as written down as it is.
+    pub fn mark_clean(&mut self, origin: Option<OriginId>) {
+        origin.map(|origin| self.dirty.remove(&origin));
+    }
+
     /// Puts an origin back as it was written down.
     pub fn restore(&mut self, origin: OriginId, held: HeldOrigin) {
         self.change(origin, |empty| *empty = held);

@@ -112,6 +112,11 @@ impl AgentsState {
         std::mem::take(&mut self.dirty)
     }
 
+    /// Marks an enrolment as written down as it is.
+    pub fn mark_clean(&mut self, id: Option<AgentId>) {
+        id.map(|id| self.dirty.remove(&id));
+    }
+
     /// Marks enrolments as not written down.
     pub fn mark_dirty(&mut self, ids: impl IntoIterator<Item = AgentId>) {
         self.dirty.extend(ids);

@@ -252,6 +252,11 @@ impl State {
         self.dirty.extend(machines);
     }
 
+    /// Marks a machine as written down as it is.
+    pub fn mark_clean(&mut self, machine: Option<&Machine>) {
+        machine.map(|machine| self.dirty.remove(machine));
+    }
+
     /// Puts a machine back as it was written down, or as a snapshot has it.
     pub fn restore_machine(&mut self, machine: Machine, state: MachineState, now: i64) {
         self.change_machine(&machine, |known| *known = state);

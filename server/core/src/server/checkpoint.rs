@@ -1,4 +1,5 @@
-//! What is written down of the state, so that a start need not fold the whole log: only what has changed.
+//! What is written down of the state, so that a start need not fold the whole log: only what has changed, and a little of
+//! it with each commit, so that none has to wait for all of it.
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -45,33 +46,81 @@ pub struct Row {
 #[error("a written-down piece of the state cannot be read")]
 pub struct BadRow;
 
+/// A checkpoint under way: the pieces that had changed up to a position, to be written down a few at a time.
+///
+/// A piece is written as it is by then, so it may know more than the position says. A start folds the records after the
+/// position on top of all pieces, and to fold a record twice changes nothing.
+#[derive(Debug, Default)]
+pub struct Checkpoint {
+    machines: Vec<Machine>,
+    origins: Vec<OriginId>,
+    agents: Vec<AgentId>,
+    position: u64,
+}
+
+impl Checkpoint {
+    /// The position that the state is written down for, once all pieces are.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Whether all pieces have been given out.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.machines.is_empty() && self.origins.is_empty() && self.agents.is_empty()
+    }
+}
+
 impl Server {
     /// The version that the rows go with.
     pub const ROWS_VERSION: u32 = FOLD_VERSION;
 
-    /// The pieces that have changed since this was last called, to be written down with [`Self::position`].
-    pub fn checkpoint(&mut self) -> Vec<Row> {
-        let mut rows = Vec::new();
-        for name in self.state.take_dirty() {
-            if let Some(machine) = self.state.machine(&name) {
-                rows.extend(row(RowKind::Machine, name.as_bytes(), machine));
-            }
+    /// Begins a checkpoint of what has changed since the last one began. The one before must be done or given up.
+    pub fn begin_checkpoint(&mut self) -> Checkpoint {
+        Checkpoint {
+            machines: self.state.take_dirty().into_iter().collect(),
+            origins: self.held.take_dirty().into_iter().collect(),
+            agents: self.state.agents.take_dirty().into_iter().collect(),
+            position: self.position,
         }
-        for origin in self.held.take_dirty() {
-            if let Some(held) = self.held.origin(origin) {
-                rows.extend(row(RowKind::Origin, &origin.0, held));
-            }
-        }
-        for id in self.state.agents.take_dirty() {
-            if let Some(agent) = self.state.agents.get(id) {
-                rows.extend(row(RowKind::Agent, &id.0, agent));
-            }
+    }
+
+    /// The next rows of a checkpoint: until they have so many bytes, by one piece more at most.
+    pub fn next_rows(&self, checkpoint: &mut Checkpoint, bytes: usize) -> Vec<Row> {
+        let (mut rows, mut size) = (Vec::new(), 0);
+        while size < bytes && !checkpoint.is_done() {
+            let next = if let Some(name) = checkpoint.machines.pop() {
+                self.state.machine(&name).and_then(|machine| row(RowKind::Machine, name.as_bytes(), machine))
+            } else if let Some(origin) = checkpoint.origins.pop() {
+                self.held.origin(origin).and_then(|held| row(RowKind::Origin, &origin.0, held))
+            } else {
+                let agent = checkpoint.agents.pop().and_then(|id| Some((id, self.state.agents.get(id)?)));
+                agent.and_then(|(id, agent)| row(RowKind::Agent, &id.0, agent))
+            };
+            size += next.as_ref().map_or(0, |row| row.value.len());
+            rows.extend(next);
         }
         rows
     }
 
-    /// Marks rows as not written down, after a commit that failed.
-    pub fn not_written(&mut self, rows: &[Row]) {
+    /// Notes that rows were written down as the pieces are now: what changed since the checkpoint began is in them.
+    pub fn written(&mut self, rows: &[Row]) {
+        for row in rows {
+            match row.kind {
+                RowKind::Machine => self.state.mark_clean(machine_of(&row.key).as_ref()),
+                RowKind::Origin => self.held.mark_clean(id_of(&row.key).map(OriginId)),
+                RowKind::Agent => self.state.agents.mark_clean(id_of(&row.key).map(AgentId)),
+            }
+        }
+    }
+
+    /// Gives a checkpoint up, after a commit that failed: these rows of it were not written. All that it has left is
+    /// written down with the next.
+    pub fn give_up(&mut self, checkpoint: Checkpoint, rows: &[Row]) {
+        self.state.mark_dirty(checkpoint.machines);
+        self.held.mark_dirty(checkpoint.origins);
+        self.state.agents.mark_dirty(checkpoint.agents);
         for row in rows {
             match row.kind {
                 RowKind::Machine => self.state.mark_dirty(machine_of(&row.key)),

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use adopt::Adoption;
 pub use apply::{Applied, Note};
-pub use checkpoint::{Row, RowKind};
+pub use checkpoint::{Checkpoint, Row, RowKind};
 pub use hello::{HelloAnswer, Proofs};
 pub use input::{Input, Output, Refusal};
 pub use list::{ListError, Listing, view};
@@ -295,7 +295,7 @@ impl Server {
     pub fn replay(&mut self, segment: &Segment, fold: bool, now: i64) {
         for run in &segment.runs {
             if fold {
-                self.take_run(run, None, now);
+                self.fold_again(run, now);
             } else {
                 for entry in run.entries.iter().filter(|e| e.rejected.is_none()) {
                     if let Ok(event) = Event::read(&entry.record) {
@@ -305,6 +305,20 @@ impl Server {
             }
         }
         self.position = self.position.max(segment.last_position());
+    }
+
+    /// Folds a logged run, whether it is in `held` already or not: of what was written down the one piece may know more
+    /// than the other.
+    fn fold_again(&mut self, run: &Run, now: i64) {
+        for (first, last) in self.held.offer(run).unwrap_or_default() {
+            if let Some(part) = run.slice(first, last) {
+                self.held.add(&part);
+            }
+        }
+        for entry in &run.entries {
+            let event = Event::read(&entry.record).unwrap_or(Event::Other);
+            self.fold_entry(entry, &event, now);
+        }
     }
 
     /// Folds the new parts of a run and adds them to `held`.

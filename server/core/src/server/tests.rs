@@ -5,6 +5,7 @@ use crate::{
     agent_api::DecisionRequest,
     event::{BootId, LogonId, SessionType, Who, kind},
     id::{AgentId, Chain, DecisionId, Digest},
+    record::Machine,
     settings::{Change, Limits, ProtectedAccount, Subject, SubjectKind, ZoneSettings},
     sync::{SnapshotReader, difference, lacking, snapshot_frames},
 };
@@ -77,19 +78,24 @@ impl IntoRead for Run {
 /// An agent that writes for itself.
 struct Agent {
     writer: Writer,
+    machine: Machine,
     boot: BootId,
 }
 
 impl Agent {
     fn new(n: u8) -> Self {
-        Self { writer: Writer::new(OriginId([n; 16]), 1), boot: Digest([n; 16]) }
+        Self::on("pc", n)
+    }
+
+    fn on(machine: &str, n: u8) -> Self {
+        Self { writer: Writer::new(OriginId([n; 16]), 1), machine: machine.into(), boot: Digest([n; 16]) }
     }
 
     fn run(&mut self, payloads: &[(u16, String)]) -> Run {
         let before = self.writer.chain;
         let entry = |(kind, payload): &(u16, String)| {
-            let record = self.writer.write("pc".into(), *kind, 5, payload.as_bytes().into());
-            Entry::from_agent(record, AgentId([9; 16]), "pc")
+            let record = self.writer.write(self.machine.clone(), *kind, 5, payload.as_bytes().into());
+            Entry::from_agent(record, AgentId([9; 16]), &self.machine)
         };
         Run { before, entries: payloads.iter().map(entry).collect() }
     }
@@ -252,20 +258,20 @@ fn two_servers_that_exchange_their_logs_are_equal() {
     let adoption = third.prepare_adoption(snapshot, &[], true, 9).unwrap();
     let written = adoption.rows();
     third.install(adoption);
-    assert_eq!(third.checkpoint(), [], "all of it was written down");
-    assert_eq!(written.len(), primary.checkpoint().len());
+    assert_eq!(checkpoint(&mut third), [], "all of it was written down");
+    assert_eq!(written.len(), checkpoint(&mut primary).len());
     primary.nothing_written();
     assert_eq!(third.state.digest(), primary.state.digest());
     assert_eq!(third.held().digest(), primary.held().digest());
     let ranges = (0..256).flat_map(|b| primary.held().ranges_in(b)).collect();
     assert_eq!(lacking(third.held(), &ranges), []);
 
-    let rows = primary.checkpoint();
+    let rows = checkpoint(&mut primary);
     let mut again = server(1, ServerRole::Primary, limited(5));
     rows.iter().for_each(|row| again.restore(row, 10).unwrap());
     again.restored(10);
     assert_eq!((again.held().digest(), again.state.digest()), (primary.held().digest(), primary.state.digest()));
-    assert_eq!(again.checkpoint(), [], "nothing has changed since");
+    assert_eq!(checkpoint(&mut again), [], "nothing has changed since");
     let mut replayed = server(1, ServerRole::Primary, limited(5));
     log.iter().for_each(|segment| replayed.replay(segment, true, 10));
     assert_eq!((replayed.state.digest(), replayed.position), (primary.state.digest(), primary.position));
@@ -395,10 +401,66 @@ fn rows_that_could_not_be_written_are_written_with_the_next() {
     let mut agent = Agent::new(1);
     let run = agent.run(&[agent.logon(1, "alice", None)]);
     commit(&mut s, Input::AgentRun { run: run.into_read() }, 1).unwrap();
-    let rows = s.checkpoint();
+    let mut begun = s.begin_checkpoint();
+    let first = s.next_rows(&mut begun, 1);
+    assert_eq!((first.len(), begun.is_done()), (1, false));
+    s.give_up(begun, &first);
+    let rows = checkpoint(&mut s);
     assert_eq!(rows.len(), 2, "a machine and an origin");
-    s.not_written(&rows);
-    assert_eq!(s.checkpoint(), rows);
     s.nothing_written();
-    assert_eq!(s.checkpoint(), rows);
+    assert_eq!(checkpoint(&mut s), rows);
+}
+
+/// Logs what a commit writes, and what a checkpoint adds to it; then it could crash at any time.
+#[derive(Default)]
+struct Disk {
+    log: Vec<Segment>,
+    rows: BTreeMap<(RowKind, Vec<u8>), Row>,
+    position: u64,
+}
+
+impl Disk {
+    fn start(&self) -> Server {
+        let mut s = server(1, ServerRole::Primary, ZoneSettings::default());
+        self.rows.values().for_each(|row| s.restore(row, 10).unwrap());
+        s.restored(10);
+        self.log.iter().for_each(|segment| s.replay(segment, segment.first_position > self.position, 10));
+        s.position = s.position.max(self.position);
+        s
+    }
+}
+
+#[test]
+fn a_start_amid_a_checkpoint_knows_everything_that_was_committed() {
+    let mut s = server(1, ServerRole::Primary, ZoneSettings::default());
+    let mut agents: Vec<Agent> = (1..=5).map(|n| Agent::on(&format!("pc{n}"), n)).collect();
+    let (mut disk, mut begun, mut finished) = (Disk::default(), None::<Checkpoint>, 0);
+    for n in 0..120_u32 {
+        // Each machine opens sessions and closes some of them.
+        let agent = &mut agents[usize::try_from(n / 3 % 5).unwrap()];
+        let event = if n % 3 == 2 { agent.logoff(n - 2) } else { agent.logon(n, &format!("u{}", n % 4), None) };
+        let run = agent.run(&[event]);
+        let mut batch = s.batch();
+        s.stage(&mut batch, Input::AgentRun { run: run.into_read() }, 1).unwrap();
+        disk.log.extend(s.segments(&batch));
+        // One piece with each commit, as it is before the commit.
+        let checkpoint = begun.get_or_insert_with(|| s.begin_checkpoint());
+        let rows = s.next_rows(checkpoint, 1);
+        s.written(&rows);
+        disk.rows.extend(rows.into_iter().map(|row| ((row.kind, row.key.clone()), row)));
+        if checkpoint.is_done() {
+            disk.position = checkpoint.position();
+            (begun, finished) = (None, finished + 1);
+        }
+        s.apply(batch, 1);
+        let again = disk.start();
+        assert_eq!((again.held().digest(), again.state.digest()), (s.held().digest(), s.state.digest()), "after {n}");
+        assert_eq!(again.position, s.position);
+    }
+    assert!(finished > 5 && disk.position > 60, "{finished} checkpoints, the last at {}", disk.position);
+}
+
+fn checkpoint(server: &mut Server) -> Vec<Row> {
+    let mut all = server.begin_checkpoint();
+    server.next_rows(&mut all, usize::MAX)
 }

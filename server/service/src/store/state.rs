@@ -55,8 +55,10 @@ pub struct StateWriter {
 pub struct Commit<'a> {
     /// Added to the log.
     pub segments: &'a [Segment],
-    /// Pieces of the state as of a position.
-    pub rows: Option<(&'a [Row], u64)>,
+    /// Pieces of the state.
+    pub rows: &'a [Row],
+    /// With these all pieces know the records up to this position.
+    pub rows_position: Option<u64>,
     /// Whether the pieces take the place of all others.
     pub replace_rows: bool,
     /// The settings' new revision.
@@ -103,8 +105,8 @@ impl StateWriter {
         if commit.replace_rows {
             sqlx::query("delete from state").execute(&mut *transaction).await?;
         }
-        if let Some((rows, position)) = commit.rows {
-            put_rows(&mut transaction, rows).await?;
+        put_rows(&mut transaction, commit.rows).await?;
+        if let Some(position) = commit.rows_position {
             put_meta(&mut transaction, "state_position", &position).await?;
         }
         if let Some(document) = commit.settings {

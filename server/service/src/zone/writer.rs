@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 use userlock_core::{
     id::OriginId,
     record::Run,
-    server::{Note, Output, Refusal, Row},
+    server::{Checkpoint, Note, Output, Refusal, Row},
     settings::OwnSettings,
     sync::Snapshot,
 };
@@ -21,9 +21,12 @@ use crate::{
 const MAX_INPUTS: usize = 1024;
 const MAX_RECORDS: usize = 8192;
 const MAX_BYTES: usize = 4 * 1024 * 1024;
-/// The state's changed pieces are written down after so many records, or so long after the last time.
+/// A checkpoint of the state begins after so many records, or so long, since the last one began.
 const CHECKPOINT_RECORDS: usize = 20_000;
 const CHECKPOINT_MS: i64 = 10_000;
+/// Its pieces are written with the commits that follow: so many bytes with each, or twice what that adds to the log. So
+/// no commit waits for all of them, and a start has no more to fold than was logged while they were written.
+const CHECKPOINT_BYTES: usize = 64 * 1024;
 /// While the disk refuses, a commit of nothing is tried so often, to know when it takes again.
 const PROBE: Duration = Duration::from_secs(1);
 
@@ -37,14 +40,22 @@ pub(super) struct Writer {
     store: StateWriter,
     jobs: mpsc::Receiver<Job>,
     waiting: VecDeque<Job>,
+    checkpoint: Option<Checkpoint>,
     records_since: usize,
     checkpoint_at: i64,
 }
 
 impl Writer {
     pub(super) fn start(zone: Zone, store: StateWriter, jobs: mpsc::Receiver<Job>) -> WriterTask {
-        let writer =
-            Self { zone, store, jobs, waiting: VecDeque::new(), records_since: 0, checkpoint_at: clock::now_ms() };
+        let writer = Self {
+            zone,
+            store,
+            jobs,
+            waiting: VecDeque::new(),
+            checkpoint: None,
+            records_since: 0,
+            checkpoint_at: clock::now_ms(),
+        };
         tokio::spawn(writer.run())
     }
 
@@ -107,12 +118,12 @@ impl Writer {
         let now = clock::now_ms();
         let mut replies: Vec<Reply> = Vec::new();
         let mut again = VecDeque::new();
-        let (batch, segments, rows) = {
-            let due = self.records_since >= CHECKPOINT_RECORDS || now - self.checkpoint_at >= CHECKPOINT_MS;
-            let rows = due.then(|| {
-                let mut server = self.zone.server_mut();
-                (server.checkpoint(), server.position)
-            });
+        let due = self.records_since >= CHECKPOINT_RECORDS || now - self.checkpoint_at >= CHECKPOINT_MS;
+        if due && self.checkpoint.is_none() {
+            self.checkpoint = Some(self.zone.server_mut().begin_checkpoint());
+            (self.records_since, self.checkpoint_at) = (0, now);
+        }
+        let (batch, segments, rows, writes) = {
             let server = self.zone.server();
             let mut batch = server.batch();
             while batch.records() < MAX_RECORDS && batch.bytes() < MAX_BYTES && batch.len() < MAX_INPUTS {
@@ -128,29 +139,33 @@ impl Writer {
                 }
             }
             let segments = server.segments(&batch);
-            (batch, segments, rows)
+            let writes = !segments.is_empty() || batch.settings().is_some() || batch.cursor().is_some();
+            let bytes = CHECKPOINT_BYTES.max(2 * batch.bytes());
+            let checkpoint = self.checkpoint.as_mut().filter(|_| writes);
+            let rows = checkpoint.map(|checkpoint| server.next_rows(checkpoint, bytes)).unwrap_or_default();
+            (batch, segments, rows, writes)
         };
         // What has to wait stays before what came later.
         while let Some(job) = again.pop_back() {
             self.waiting.push_front(job);
         }
         if batch.is_empty() {
-            self.forget_checkpoint(rows);
             return;
         }
+        let done = self.checkpoint.as_ref().filter(|c| writes && c.is_done()).map(Checkpoint::position);
         let commit = Commit {
             segments: &segments,
-            rows: rows.as_ref().map(|(rows, position)| (rows.as_slice(), *position)),
+            rows: &rows,
+            rows_position: done,
             replace_rows: false,
             settings: batch.settings().map(|d| &**d),
             cursor: batch.cursor(),
             at: now,
         };
-        let writes = !segments.is_empty() || commit.settings.is_some() || commit.cursor.is_some();
         let result = if writes { self.store.commit(commit).await } else { Ok(()) };
         if let Err(error) = result {
             self.note_able(Some(&error));
-            self.forget_checkpoint(rows);
+            self.give_up_checkpoint(&rows);
             for reply in replies {
                 _ = reply.send(Err(SubmitError::Unavailable(error.to_string())));
             }
@@ -160,12 +175,12 @@ impl Writer {
             self.note_able(None);
         }
         self.records_since += batch.records();
-        match rows {
-            Some(_) if writes => (self.records_since, self.checkpoint_at) = (0, now),
-            rows => self.forget_checkpoint(rows),
+        if done.is_some() {
+            self.checkpoint = None;
         }
         let (applied, position) = {
             let mut server = self.zone.server_mut();
+            server.written(&rows);
             let applied = server.apply(batch, now);
             (applied, server.position)
         };
@@ -175,10 +190,10 @@ impl Writer {
         self.publish(position, applied.notes, now);
     }
 
-    /// What a checkpoint would have written was not: it is written with the next.
-    fn forget_checkpoint(&self, rows: Option<(Vec<Row>, u64)>) {
-        if let Some((rows, _)) = rows {
-            self.zone.server_mut().not_written(&rows);
+    /// These rows of the checkpoint were not written, and the rest is not either: the next one has them.
+    fn give_up_checkpoint(&mut self, rows: &[Row]) {
+        if let Some(checkpoint) = self.checkpoint.take() {
+            self.zone.server_mut().give_up(checkpoint, rows);
         }
     }
 
@@ -199,14 +214,18 @@ impl Writer {
     }
 
     async fn checkpoint_now(&mut self) -> Result<(), StateError> {
-        let (rows, position) = {
+        self.give_up_checkpoint(&[]);
+        let (checkpoint, rows) = {
             let mut server = self.zone.server_mut();
-            (server.checkpoint(), server.position)
+            let mut checkpoint = server.begin_checkpoint();
+            let rows = server.next_rows(&mut checkpoint, usize::MAX);
+            (checkpoint, rows)
         };
-        let commit = Commit { rows: Some((&rows, position)), at: clock::now_ms(), ..Commit::default() };
+        let position = Some(checkpoint.position());
+        let commit = Commit { rows: &rows, rows_position: position, at: clock::now_ms(), ..Commit::default() };
         let result = self.store.commit(commit).await;
         if result.is_err() {
-            self.forget_checkpoint(Some((rows, position)));
+            self.zone.server_mut().give_up(checkpoint, &rows);
         }
         result
     }
@@ -271,7 +290,8 @@ impl Writer {
         };
         let rows = adoption.rows();
         let commit = Commit {
-            rows: Some((&rows, position)),
+            rows: &rows,
+            rows_position: Some(position),
             replace_rows: true,
             cursor: adoption.cursor(),
             at: now,
@@ -281,6 +301,8 @@ impl Writer {
             self.note_able(Some(&error));
             return Err(SubmitError::from(error).into());
         }
+        // Its pieces are of the list that was replaced.
+        self.checkpoint = None;
         self.zone.server_mut().install(adoption);
         self.publish(position, Vec::new(), now);
         Ok(())
