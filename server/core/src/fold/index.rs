@@ -111,13 +111,13 @@ impl State {
         self.version += before.version + 1;
     }
 
-    /// Forgets sessions that have been closed here since before `closed_before` (ms since 1970 UTC), and machines of
-    /// which nothing is left. Returns how many. The caller sees to it that both servers hold all records of them.
+    /// Forgets sessions that have been closed here since before `closed_before` (ms since 1970 UTC; after a start, anew
+    /// from then). Returns how many. The caller sees to it that both servers hold all records of them.
     pub fn forget_closed(&mut self, closed_before: i64) -> usize {
         let mut forgotten = 0;
         for bucket in &mut self.buckets {
             let old = |s: &Session| !s.derived.live && s.derived.closed_seen < closed_before;
-            if !bucket.machines.values().any(|m| m.sessions.values().any(old)) {
+            if !bucket.machines.values().any(|m| m.sessions.values().any(|s| old(s))) {
                 continue;
             }
             for (name, machine) in &mut Arc::make_mut(bucket).machines {

@@ -18,8 +18,8 @@ pub struct MachineState {
     pub boots: BTreeMap<AgentId, (Order, BootId)>,
     /// The latest inventory under each token, and when it was written (ms since 1970 UTC).
     pub inventories: BTreeMap<AgentId, (Order, i64)>,
-    /// Every session that is known, closed ones included.
-    pub sessions: BTreeMap<(BootId, LogonId), Session>,
+    /// Every session that is known, closed ones included. Boxed, since a tree has room for nearly twice what is in it.
+    pub sessions: BTreeMap<(BootId, LogonId), Box<Session>>,
     /// The highest rank of any origin that wrote about it.
     pub highest_rank: u64,
 }

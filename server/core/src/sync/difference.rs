@@ -37,7 +37,7 @@ pub fn difference(here: &State, there: &Snapshot) -> SessionsDifference {
     for (name, machine) in &there.machines {
         let ours = here.machine(name).unwrap_or(&nothing);
         for ((boot, logon), session) in machine.sessions.iter().filter(|((boot, _), s)| open(machine, *boot, s)) {
-            let known = ours.sessions.get(&(*boot, logon.clone()));
+            let known = ours.sessions.get(&(*boot, logon.clone())).map(|s| &**s);
             let key = || SessionKey { machine: name.clone(), boot: *boot, logon: logon.clone() };
             match known.filter(|s| ours.ending(*boot, s).is_none()) {
                 None => {
@@ -56,7 +56,7 @@ pub fn difference(here: &State, there: &Snapshot) -> SessionsDifference {
         for (name, ours) in &bucket.machines {
             let machine = theirs.get(&**name).copied().unwrap_or(&nothing);
             for ((boot, logon), session) in ours.sessions.iter().filter(|((boot, _), s)| open(ours, *boot, s)) {
-                let known = machine.sessions.get(&(*boot, logon.clone()));
+                let known = machine.sessions.get(&(*boot, logon.clone())).map(|s| &**s);
                 if known.is_some_and(|s| machine.ending(*boot, s).is_none()) {
                     continue;
                 }
