@@ -17,6 +17,9 @@ pub mod components;
 
 pub mod live;
 
+mod memo;
+mod reading;
+
 pub mod browser;
 
 pub mod api;

@@ -8,7 +8,7 @@ use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{EventSource, MessageEvent};
 
 use crate::{
-    api::{Caller, Frame, Right, frame},
+    api::{self, Caller, Frame, Right},
     browser,
     present::time::Zone,
 };
@@ -157,7 +157,7 @@ impl Live {
         let Ok(stream) = EventSource::new("/live") else { return self.lose() };
         let heard = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
             let Some(text) = event.data().as_string() else { return };
-            if let Ok(overview) = serde_json::from_str::<Overview>(&text) {
+            if let Ok(overview) = api::read::<Overview>(&text) {
                 self.hear(overview);
             }
         });
@@ -192,7 +192,7 @@ impl Live {
                 // The old stream may be the one whose callback called here, so it is closed only now.
                 browser::hold(self.source, None);
                 spawn_local(async move {
-                    match frame().await {
+                    match api::ask(api::GetFrame {}).await {
                         Ok(frame) => {
                             self.begin(frame);
                             self.connect();

@@ -5,7 +5,11 @@
 
 #[cfg(feature = "ssr")]
 mod answer;
+mod ask;
+mod form;
 mod frame;
+#[cfg(not(feature = "ssr"))]
+mod json;
 #[expect(missing_docs, reason = "the arguments of a server function become fields of the same names")]
 mod log;
 #[expect(missing_docs, reason = "the arguments of a server function become fields of the same names")]
@@ -21,6 +25,7 @@ mod text;
 
 #[cfg(feature = "ssr")]
 pub use answer::{FLASH_COOKIE, take_flash};
+pub use ask::{ask, submit, unreadable};
 pub use frame::*;
 pub use log::*;
 pub use protected::*;
@@ -28,6 +33,7 @@ pub use refused::Refused;
 pub use sessions::*;
 pub use settings::*;
 pub use synchronization::*;
+pub use text::{Text, read};
 
 use serde::{Deserialize, Serialize};
 use userlock_core::settings::Role;

@@ -45,10 +45,10 @@ pub fn Dialog(
     });
     let children = StoredValue::new(children);
     view! {
-        <dialog node_ref=dialog class="dialog" aria-label=title on:close=move |_| open.set(false)>
+        <dialog node_ref=dialog class="dialog" aria-label=move || title.get() on:close=move |_| open.set(false)>
             <If when=open>
                 <header class="dialog-head">
-                    <h2>{title}</h2>
+                    <h2>{move || title.get()}</h2>
                     <button r#type="button" class="icon-button" aria-label="Close" on:click=move |_| open.set(false)>
                         <Icon glyph=Glyph::Close/>
                     </button>

@@ -1,6 +1,7 @@
 //! What pages are made of.
 
 mod dialog;
+mod each;
 mod icon;
 mod menu;
 mod notice;
@@ -10,6 +11,7 @@ mod runs;
 mod server_menu;
 
 pub use dialog::Dialog;
+pub use each::{Each, Item};
 pub use icon::{Glyph, Icon};
 pub use menu::{ContextHost, Menu};
 pub use notice::{Notices, NoticesView, problem_text};

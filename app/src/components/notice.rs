@@ -1,9 +1,11 @@
 //! What just happened, told above the page until it is closed.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 use userlock_core::api::{Problem, Tone};
 
-use super::{Glyph, Icon, tone_class};
+use super::{Each, Glyph, Icon, Item, tone_class};
 use crate::api::Flash;
 
 /// The most notices at a time: an older one makes room.
@@ -69,23 +71,29 @@ pub fn problem_text(problem: &Problem) -> String {
 pub fn NoticesView() -> impl IntoView {
     let notices = Notices::of_page();
     let list = notices.list;
-    view! {
-        <div class="notices" role="status" aria-live="polite">
-            <For each=move || list.get() key=|(id, ..)| *id let:notice>
-                <div class=format!("banner {}", tone_class(notice.1))>
-                    <Icon glyph=Glyph::of(notice.1)/>
-                    <p>{notice.2.clone()}</p>
+    let notice = move |(id, tone, text): (u64, Tone, String)| -> Item {
+        let view = move || {
+            view! {
+                <div class=format!("banner {}", tone_class(tone))>
+                    <Icon glyph=Glyph::of(tone)/>
+                    <p>{text.clone()}</p>
                     <button
                         r#type="button"
                         class="icon-button with-script"
                         aria-label="Close this message"
-                        on:click=move |_| list.update(|list| list.retain(|(id, ..)| *id != notice.0))
+                        on:click=move |_| list.update(|list| list.retain(|(other, ..)| *other != id))
                     >
                         <Icon glyph=Glyph::Close/>
                     </button>
                 </div>
-            </For>
-        </div>
+            }
+            .into_any()
+        };
+        (id.to_string(), Arc::new(view))
+    };
+    let items = Signal::derive(move || list.get().into_iter().map(notice).collect());
+    view! {
+        <div class="notices" role="status" aria-live="polite"><Each items=items/></div>
     }
     .into_any()
 }

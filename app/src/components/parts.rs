@@ -7,6 +7,7 @@ use super::{Glyph, Icon};
 use crate::{
     browser,
     live::{Live, Stream},
+    memo::Memo,
     present::{query, time},
 };
 
@@ -31,7 +32,7 @@ pub fn Badge(
     #[prop(into)]
     text: Signal<String>,
 ) -> impl IntoView {
-    view! { <span class=move || format!("badge {}", tone_class(tone.get()))>{text}</span> }
+    view! { <span class=move || format!("badge {}", tone_class(tone.get()))>{move || text.get()}</span> }.into_any()
 }
 
 /// The tone of a session's state.
@@ -56,13 +57,13 @@ pub fn When(
 ) -> impl IntoView {
     let live = Live::of_page();
     // The day matters, not the second: re-rendered at most once an hour.
-    let hour = Memo::new(move |_| live.now.get() / 3_600_000 * 3_600_000);
+    let hour = Memo::new(move || live.now.get() / 3_600_000 * 3_600_000);
     let text = move || {
         let Some(at) = at.get() else { return "\u{2014}".to_owned() };
         live.zone.with(|zone| if seconds { zone.exact(at, hour.get()) } else { zone.near(at, hour.get()) })
     };
     let full = move || at.get().map(|at| live.zone.with(|zone| zone.full(at)));
-    view! { <time datetime=move || at.get().map(time::iso) title=full>{text}</time> }
+    view! { <time datetime=move || at.get().map(time::iso) title=full>{move || text()}</time> }.into_any()
 }
 
 /// How long ago.
@@ -73,12 +74,12 @@ pub fn Ago(
     at: Signal<Option<i64>>,
 ) -> impl IntoView {
     let live = Live::of_page();
-    let text = Memo::new(move |_| match at.get() {
+    let text = Memo::new(move || match at.get() {
         Some(at) => time::ago(at, live.now.get()),
         None => "\u{2014}".to_owned(),
     });
     let full = move || at.get().map(|at| live.zone.with(|zone| zone.full(at)));
-    view! { <time datetime=move || at.get().map(time::iso) title=full>{text}</time> }
+    view! { <time datetime=move || at.get().map(time::iso) title=full>{move || text.get()}</time> }.into_any()
 }
 
 /// The heading of a page, with how fresh the page is.
@@ -107,8 +108,8 @@ pub fn PageHead(
     view! {
         <leptos_meta::Title text=move || title.get()/>
         <header class="page-head">
-            <h1 node_ref=heading tabindex="-1">{title}</h1>
-            <span class="count">{count}</span>
+            <h1 node_ref=heading tabindex="-1">{move || title.get()}</h1>
+            <span class="count">{move || count.get()}</span>
             <div class="page-actions">
                 {children.map(|children| children())}
                 <Freshness/>
@@ -144,8 +145,8 @@ fn Freshness() -> impl IntoView {
     view! {
         <p class=class>
             <span class="dot" aria-hidden="true"></span>
-            <span role="status">{word}</span>
-            <span class="clock">{clock}</span>
+            <span role="status">{move || word().to_owned()}</span>
+            <span class="clock">{move || clock()}</span>
             <span class="zone">{move || format!("({})", zone())}</span>
         </p>
     }
@@ -163,6 +164,7 @@ pub fn ReadOnlyNote(
     let link = reason.primary_url.as_deref().and_then(|url| query::elsewhere(url, path)).map(|href| {
         let name = reason.primary_name.clone().unwrap_or_else(|| "the Primary".into());
         view! { " " <a href=href rel="external">{format!("Open this page on {name}")}<Icon glyph=Glyph::External/></a> }
+            .into_any()
     });
     view! {
         <div class="banner info" role="note">
@@ -182,7 +184,7 @@ pub fn Fact(
     /// What it is.
     children: Children,
 ) -> impl IntoView {
-    view! { <div class="fact"><dt>{name}</dt><dd>{children()}</dd></div> }
+    view! { <div class="fact"><dt>{name}</dt><dd>{children()}</dd></div> }.into_any()
 }
 
 /// Shows something while a condition holds. Unlike `Show` it does not make code anew for each thing that is shown.
@@ -197,6 +199,6 @@ pub fn If(
     /// What is shown.
     children: ChildrenFn,
 ) -> impl IntoView {
-    let when = Memo::new(move |_| when.get());
-    (move || if when.get() { children() } else { otherwise.run() }).into_any()
+    let when = Memo::new(move || when.get());
+    view! { {move || if when.get() { children() } else { otherwise.run() }} }.into_any()
 }

@@ -8,6 +8,7 @@ use super::{Dialog, Glyph, Icon, If, Job, JobView, Runs, SessionsSync, TestView,
 use crate::{
     api::Right,
     live::Live,
+    memo::Memo,
     present::{query, time},
 };
 
@@ -48,7 +49,7 @@ pub(super) fn ElsewhereView(
             {move || what.get().text}
             {move || what.get().link.map(|(name, href)| view! {
                 " " <a href=href rel="external">{format!("Open {name}")}<Icon glyph=Glyph::External/></a>
-            })}
+            }.into_any())}
         </p>
     }
     .into_any()
@@ -59,9 +60,9 @@ pub(super) fn ElsewhereView(
 pub fn QuickAccess() -> impl IntoView {
     let live = Live::of_page();
     let runs = Runs::of_page();
-    let away = Memo::new(move |_| live.read(elsewhere));
-    let forbidden = Memo::new(move |_| !live.may(Right::Operate));
-    let events_line = Memo::new(move |_| {
+    let away = Memo::new(move || live.read(elsewhere));
+    let forbidden = Memo::new(move || !live.may(Right::Operate));
+    let events_line = Memo::new(move || {
         let now = live.now.get();
         live.read(|o| {
             let Some(s) = &o.synchronization else { return String::new() };
@@ -74,21 +75,21 @@ pub fn QuickAccess() -> impl IntoView {
             format!("{last}{next}")
         })
     });
-    let sessions_line = Memo::new(move |_| {
+    let sessions_line = Memo::new(move || {
         let now = live.now.get();
         live.read(|o| {
             let last = o.synchronization.as_ref().and_then(|s| s.last_sessions.as_ref());
             last.map_or_else(|| "never yet".to_owned(), |run| last_line(run, now))
         })
     });
-    let events_busy = Memo::new(move |_| runs.events.with(Job::busy));
-    let alerts = Memo::new(move |_| live.read(|o| o.log_alerts));
+    let events_busy = Memo::new(move || runs.events.with(Job::busy));
+    let alerts = Memo::new(move || live.read(|o| o.log_alerts));
     view! {
         <section class="panel quick-access" aria-labelledby="quick-access">
             <h2 id="quick-access">"Quick access"</h2>
             <If
                 when=move || away.get().is_none()
-                otherwise=move || view! { <ElsewhereView what=Signal::derive(move || away.get().unwrap_or_default())/> }
+                otherwise=move || view! { <ElsewhereView what=Signal::derive(move || away.get().unwrap_or_default())/> }.into_any()
             >
                 <form method="post" action="/fn/synchronize-events" on:submit=move |event| {
                     event.prevent_default();
@@ -99,24 +100,24 @@ pub fn QuickAccess() -> impl IntoView {
                         "Synchronize events"
                     </button>
                 </form>
-                <p class="under">{events_line}</p>
+                <p class="under">{move || events_line.get()}</p>
                 <JobView job=runs.events/>
                 <form method="post" action="/fn/synchronize-sessions" on:submit=move |event| {
                     event.prevent_default();
                     runs.open_sessions();
                 }>
                     <input r#type="hidden" name="preview" value="true"/>
-                    <button class="wide" disabled=forbidden>
+                    <button class="wide" disabled=move || forbidden.get()>
                         <Icon glyph=Glyph::Compare/>
                         "Synchronize sessions…"
                     </button>
                 </form>
-                <p class="under">{sessions_line}</p>
+                <p class="under">{move || sessions_line.get()}</p>
                 <form method="post" action="/fn/test-connection" on:submit=move |event| {
                     event.prevent_default();
                     runs.test_connection();
                 }>
-                    <button class="wide" disabled=forbidden>
+                    <button class="wide" disabled=move || forbidden.get()>
                         <Icon glyph=Glyph::Plug/>
                         "Test connection"
                     </button>
@@ -134,7 +135,7 @@ pub fn QuickAccess() -> impl IntoView {
                 <Icon glyph=Glyph::Log/>
                 "Application log"
                 <If when=move || { alerts.get() > 0 }>
-                    <span class="badge warn">{alerts}<span class="visually-hidden">" warnings and errors"</span></span>
+                    <span class="badge warn">{move || alerts.get().to_string()}<span class="visually-hidden">" warnings and errors"</span></span>
                 </If>
             </A>
         </section>

@@ -11,6 +11,7 @@ use crate::{
     api::{self, Refused},
     browser,
     live::Live,
+    memo::Memo,
     present::{
         number::{counted, grouped},
         time, words,
@@ -96,7 +97,7 @@ impl Runs {
         }
         self.events.set(Job::Starting);
         spawn_local(async move {
-            follow(self.events, api::synchronize_events().await).await;
+            follow(self.events, api::ask(api::SynchronizeEvents {}).await).await;
             if tell {
                 self.tell(self.events);
             }
@@ -110,7 +111,9 @@ impl Runs {
         }
         self.sessions.set(Job::Idle);
         self.preview.set(Job::Starting);
-        spawn_local(async move { follow(self.preview, api::synchronize_sessions(true).await).await });
+        spawn_local(
+            async move { follow(self.preview, api::ask(api::SynchronizeSessions { preview: true }).await).await },
+        );
     }
 
     /// Makes this list the same as the Primary's.
@@ -120,7 +123,7 @@ impl Runs {
         }
         self.sessions.set(Job::Starting);
         spawn_local(async move {
-            follow(self.sessions, api::synchronize_sessions(false).await).await;
+            follow(self.sessions, api::ask(api::SynchronizeSessions { preview: false }).await).await;
             self.preview.set(Job::Idle);
         });
     }
@@ -139,7 +142,7 @@ impl Runs {
     /// Asks a run to stop.
     pub fn cancel(self, run: RunId) {
         spawn_local(async move {
-            if let Err(refused) = api::cancel_run(run).await {
+            if let Err(refused) = api::ask(api::CancelRun { run }).await {
                 self.notices.tell(Tone::Down, problem_text(&refused.0));
             }
         });
@@ -154,7 +157,7 @@ impl Runs {
         self.testing.set(true);
         self.test.set(None);
         spawn_local(async move {
-            let report = api::test_connection().await;
+            let report = api::ask(api::TestConnection {}).await;
             if let Err(refused) = &report
                 && refused.needs_sign_in()
             {
@@ -184,7 +187,7 @@ async fn follow(job: RwSignal<Job>, started: Result<RunStarted, Refused>) {
         Err(refused) => return give_up(job, refused),
     };
     loop {
-        match api::run(id, 1).await {
+        match api::ask(api::GetRun { run: id, wait: 1 }).await {
             Ok(run) => {
                 failures = 0;
                 let ended = run.state != RunState::Running;
@@ -245,8 +248,8 @@ pub fn JobView(
             Job::Idle | Job::Starting => Tone::Neutral,
         })
     });
-    let shown = Memo::new(move |_| job.with(|job| *job != Job::Idle));
-    let busy = Memo::new(move |_| job.with(Job::busy));
+    let shown = Memo::new(move || job.with(|job| *job != Job::Idle));
+    let busy = Memo::new(move || job.with(Job::busy));
     let progress = move || {
         job.with(|job| match job {
             Job::At(run) => run.progress.of.filter(|of| *of > 0).map(|of| (run.progress.done, of)),
@@ -265,7 +268,7 @@ pub fn JobView(
                     <If when=move || !busy.get()>
                         <Icon glyph=Signal::derive(move || Glyph::of(tone.get()))/>
                     </If>
-                    {text}
+                    {move || text()}
                 </p>
                 <If when=busy>
                     <div class="job-progress">
@@ -303,15 +306,17 @@ pub fn DifferenceTable(
             Difference::Close => Tone::Down,
         };
         let side = move |side| move || live.zone.with(|zone| words::side(side, zone, live.now.get_untracked()));
+        let (here, there) = (side(item.here), side(item.there));
         view! {
             <tr>
                 <td><Badge tone=tone text=words::difference(item.difference)/></td>
                 <th scope="row">{item.user}</th>
                 <td>{item.machine}</td>
-                <td>{side(item.here)}</td>
-                <td>{side(item.there)}</td>
+                <td>{move || here()}</td>
+                <td>{move || there()}</td>
             </tr>
         }
+        .into_any()
     });
     let rows: Vec<_> = rows.collect();
     view! {
@@ -346,20 +351,20 @@ pub fn SessionsSync() -> impl IntoView {
         let job =
             if matches!(&done, Job::At(run) if run.state == RunState::Succeeded) { done } else { runs.preview.get() };
         match job {
-            Job::At(run) if run.state == RunState::Succeeded => Some(view! { <DifferenceTable run=*run/> }),
+            Job::At(run) if run.state == RunState::Succeeded => Some(view! { <DifferenceTable run=*run/> }.into_any()),
             _ => None,
         }
     };
-    let previewed = Memo::new(move |_| matches!(runs.preview.get(), Job::At(run) if run.state == RunState::Succeeded));
-    let comparing = Memo::new(move |_| runs.preview.with(Job::busy));
-    let busy = Memo::new(move |_| runs.sessions.with(Job::busy));
+    let previewed = Memo::new(move || matches!(runs.preview.get(), Job::At(run) if run.state == RunState::Succeeded));
+    let comparing = Memo::new(move || runs.preview.with(Job::busy));
+    let busy = Memo::new(move || runs.sessions.with(Job::busy));
     let forbidden = move || !live.may(api::Right::Operate);
     view! {
         <div class="sessions-sync">
             <If when=move || !previewed.get()>
                 <JobView job=runs.preview/>
             </If>
-            {difference}
+            {move || difference()}
             <JobView job=runs.sessions/>
             <div class="buttons">
                 <button
@@ -375,7 +380,7 @@ pub fn SessionsSync() -> impl IntoView {
                     disabled=move || comparing.get() || busy.get() || forbidden()
                     on:click=move |_| runs.preview_sessions()
                 >
-                    {move || if previewed.get() { "Compare again" } else { "Preview" }}
+                    {move || (if previewed.get() { "Compare again" } else { "Preview" }).to_owned()}
                 </button>
             </div>
         </div>
@@ -411,13 +416,14 @@ pub fn TestView() -> impl IntoView {
                             </div>
                         </li>
                     }
+                    .into_any()
                 })
                 .collect();
             view! { <ul class="checks">{checks}</ul><p role="status" class="muted">{summary}</p> }.into_any()
         }
     };
     view! {
-        {report}
+        {move || report()}
         <div class="buttons">
             <button r#type="button" disabled=move || runs.testing.get() on:click=move |_| runs.test_connection()>"Test again"</button>
         </div>

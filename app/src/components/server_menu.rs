@@ -7,7 +7,7 @@ use super::{
     ContextHost, Glyph, Icon, If, Menu, Runs,
     quick_access::{ElsewhereView, elsewhere},
 };
-use crate::{api::Right, live::Live};
+use crate::{api::Right, live::Live, memo::Memo};
 
 /// The menu of this server.
 #[component]
@@ -17,34 +17,34 @@ pub fn ServerMenu(
 ) -> impl IntoView {
     let live = Live::of_page();
     let runs = Runs::of_page();
-    let away = Memo::new(move |_| live.read(elsewhere));
-    let forbidden = Memo::new(move |_| !live.may(Right::Operate));
+    let away = Memo::new(move || live.read(elsewhere));
+    let forbidden = Memo::new(move || !live.may(Right::Operate));
     view! {
         <Menu label="Actions of this server" host=host>
             <If
                 when=move || away.get().is_none()
                 otherwise=move || view! {
                     <div class="menu-note"><ElsewhereView what=Signal::derive(move || away.get().unwrap_or_default())/></div>
-                }
+                }.into_any()
             >
                 <form role="none" method="post" action="/fn/synchronize-events" on:submit=move |event| {
                     event.prevent_default();
                     runs.synchronize_events(true);
                 }>
-                    <button role="menuitem" disabled=forbidden><Icon glyph=Glyph::Sync/>"Synchronize events"</button>
+                    <button role="menuitem" disabled=move || forbidden.get()><Icon glyph=Glyph::Sync/>"Synchronize events"</button>
                 </form>
                 <form role="none" method="post" action="/fn/synchronize-sessions" on:submit=move |event| {
                     event.prevent_default();
                     runs.open_sessions();
                 }>
                     <input r#type="hidden" name="preview" value="true"/>
-                    <button role="menuitem" disabled=forbidden><Icon glyph=Glyph::Compare/>"Synchronize sessions…"</button>
+                    <button role="menuitem" disabled=move || forbidden.get()><Icon glyph=Glyph::Compare/>"Synchronize sessions…"</button>
                 </form>
                 <form role="none" method="post" action="/fn/test-connection" on:submit=move |event| {
                     event.prevent_default();
                     runs.test_connection();
                 }>
-                    <button role="menuitem" disabled=forbidden><Icon glyph=Glyph::Plug/>"Test connection"</button>
+                    <button role="menuitem" disabled=move || forbidden.get()><Icon glyph=Glyph::Plug/>"Test connection"</button>
                 </form>
             </If>
             <hr/>

@@ -7,12 +7,14 @@ use leptos_router::{
 };
 use userlock_core::api::{Level, LogEvent, LogQuery, Page, Tone};
 
-use super::{WithQuickAccess, shown};
+use super::{WithQuickAccess, loading, shown};
 use crate::{
     api,
     components::{Glyph, Icon, If, PageHead, When, tone_class},
     live::Live,
+    memo::Memo,
     present::{query, words},
+    reading::Reading,
 };
 
 /// What the address says.
@@ -50,24 +52,24 @@ impl Wanted {
 pub fn ApplicationLogPage() -> impl IntoView {
     let live = Live::of_page();
     let address = use_query_map();
-    let wanted = Memo::new(move |_| {
+    let wanted = Memo::new(move || {
         address.with(|q| {
             let text = |name: &str| q.get(name).unwrap_or_default();
             Wanted { level: text("level"), id: text("id"), cursor: text("cursor") }
         })
     });
     // A new warning or error is one more of what is counted: then the page is read again.
-    let alerts = Memo::new(move |_| live.read(|o| o.log_alerts));
-    let events = Resource::new_blocking(
+    let alerts = Memo::new(move || live.read(|o| o.log_alerts));
+    let events = Reading::new(
         move || (wanted.get(), alerts.get()),
-        |(wanted, _)| api::application_log(wanted.query()),
+        |(wanted, _)| api::ask(api::GetApplicationLog { query: wanted.query() }),
     );
     view! {
         <PageHead title="Application log"/>
         <WithQuickAccess>
             <Filters wanted=wanted/>
-            <Transition fallback=|| view! { <p class="loading">"Loading…"</p> }>
-                {move || Suspend::new(async move { shown(events.await, |page| view! { <Events page=page wanted=wanted.get_untracked()/> }) })}
+            <Transition fallback=loading>
+                {move || Suspend::new(async move { shown(events.done().await, |page| view! { <Events page=page wanted=wanted.get_untracked()/> }.into_any()) })}
             </Transition>
         </WithQuickAccess>
     }
@@ -94,7 +96,7 @@ fn Filters(wanted: Memo<Wanted>) -> impl IntoView {
                 <select name="level" on:change=changed(|w, value| w.level = value)>
                     {[("", "all"), ("warning", "warnings and errors"), ("error", "errors")].map(|(value, word)| view! {
                         <option value=value selected=move || wanted.with(|w| w.level == value)>{word}</option>
-                    }).collect_view()}
+                    }.into_any()).collect_view()}
                 </select>
             </label>
             <label class="filter">
@@ -123,7 +125,7 @@ fn Events(page: Page<LogEvent>, wanted: Wanted) -> impl IntoView {
     let empty = page.items.is_empty();
     let next = page.next.map(|cursor| {
         let href = Wanted { cursor, ..wanted.clone() }.address();
-        view! { <a class="button" rel="next" href=href>"Older events"</a> }
+        view! { <a class="button" rel="next" href=href>"Older events"</a> }.into_any()
     });
     let none = if wanted == Wanted::default() {
         "Nothing has been logged yet. Starts, synchronizations that fail, a silent server and changes of settings are."
@@ -132,8 +134,8 @@ fn Events(page: Page<LogEvent>, wanted: Wanted) -> impl IntoView {
     };
     view! {
         <section class="panel log" aria-label="Events, the newest first">
-            {page.items.into_iter().map(|event| view! { <EventRow event=event/> }).collect_view()}
-            {empty.then(|| view! { <div class="empty"><h2>"No events"</h2><p>{none}</p></div> })}
+            {page.items.into_iter().map(|event| view! { <EventRow event=event/> }.into_any()).collect_view()}
+            {empty.then(|| view! { <div class="empty"><h2>"No events"</h2><p>{none}</p></div> }.into_any())}
             <nav class="pages" aria-label="Pages of the log">{next}</nav>
         </section>
     }
@@ -150,7 +152,7 @@ fn EventRow(event: LogEvent) -> impl IntoView {
     let details: Vec<_> = event
         .details
         .into_iter()
-        .map(|(name, value)| view! { <div class="fact"><dt>{name}</dt><dd>{value}</dd></div> })
+        .map(|(name, value)| view! { <div class="fact"><dt>{name}</dt><dd>{value}</dd></div> }.into_any())
         .collect();
     view! {
         <details class=format!("event {}", tone_class(tone))>

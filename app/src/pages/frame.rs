@@ -7,14 +7,16 @@ use leptos_router::{
 };
 use userlock_core::api::{Banner, ServerRole, Tone};
 
-use super::ProblemView;
+use super::{ProblemView, loading};
 use crate::{
     api::{self, Flash},
     components::{
         Badge, ContextHost, Glyph, Icon, If, Notices, NoticesView, QuickDialogs, Runs, ServerMenu, tone_class,
     },
     live::Live,
+    memo::Memo,
     present::{number::grouped, picture::own_state, words},
+    reading::Reading,
 };
 
 /// What a form did before this page, taken from its cookie.
@@ -45,8 +47,8 @@ pub fn FramePage() -> impl IntoView {
     provide_context(notices);
     provide_context(Runs::new(notices));
 
-    let frame = Resource::new_blocking(|| (), |()| api::frame());
-    let told = SharedValue::new(flash).into_inner();
+    let frame = Reading::new(|| (), |()| api::ask(api::GetFrame {}));
+    let told = SharedValue::<_, api::Text>::new_with_encoding(flash).into_inner();
     if let Some(told) = told {
         notices.tell_flash(told);
     }
@@ -60,9 +62,9 @@ pub fn FramePage() -> impl IntoView {
         now
     });
     view! {
-        <Suspense fallback=|| view! { <p class="loading">"Loading…"</p> }>
+        <Suspense fallback=loading>
             {move || Suspend::new(async move {
-                match frame.await {
+                match frame.done().await {
                     Ok(frame) => {
                         live.begin(frame);
                         view! { <Framed/> }.into_any()
@@ -104,7 +106,7 @@ fn Framed() -> impl IntoView {
                     id="fold"
                     class="visually-hidden"
                     aria-label="Show the navigation"
-                    prop:checked=unfolded
+                    prop:checked=move || unfolded.get()
                     on:change=move |event| unfolded.set(event_target_checked(&event))
                 />
                 <label class="fold-button" for="fold" aria-hidden="true"><Icon glyph=Glyph::Menu/>"Menu"</label>
@@ -129,8 +131,8 @@ fn Framed() -> impl IntoView {
 fn ServerName() -> impl IntoView {
     let live = Live::of_page();
     let host = ContextHost::new();
-    let name = Memo::new(move |_| live.read(|o| o.server.name.clone()));
-    let state = Memo::new(move |_| {
+    let name = Memo::new(move || live.read(|o| o.server.name.clone()));
+    let state = Memo::new(move || {
         live.read(|o| Some((o.server.role.title(), own_state(&o.server))))
             .map(|(role, (tone, state))| (tone, format!("{role} · {state}")))
     });
@@ -147,7 +149,7 @@ fn ServerName() -> impl IntoView {
             on:pointercancel=move |_| host.on_pointer_end()
         >
             <div class="server-words">
-                <a href="/" class="name" title=name>{name}</a>
+                <a href="/" class="name" title=move || name.get()>{move || name.get()}</a>
                 <Badge tone=tone text=text/>
             </div>
             <ServerMenu host=host/>
@@ -159,27 +161,26 @@ fn ServerName() -> impl IntoView {
 #[component]
 fn Navigation() -> impl IntoView {
     let live = Live::of_page();
-    let count = move |what: fn(&userlock_core::api::Overview) -> u64| {
-        let number = Memo::new(move |_| live.read(what));
-        move || grouped(number.get())
-    };
-    let alerts = Memo::new(move |_| live.read(|o| o.log_alerts));
-    let backup = Memo::new(move |_| live.read(|o| o.server.role == ServerRole::Backup));
+    let count = move |what: fn(&userlock_core::api::Overview) -> u64| Memo::new(move || grouped(live.read(what)));
+    let sessions = count(|o| o.figures.open_sessions);
+    let rules = count(|o| o.figures.protected_accounts);
+    let alerts = Memo::new(move || live.read(|o| o.log_alerts));
+    let backup = Memo::new(move || live.read(|o| o.server.role == ServerRole::Backup));
     view! {
         <nav aria-label="Pages">
             <A href="/" exact=true><Icon glyph=Glyph::Overview/>"Overview"</A>
-            <A href="/sessions"><Icon glyph=Glyph::Users/>"User sessions"<span class="number">{count(|o| o.figures.open_sessions)}</span></A>
+            <A href="/sessions"><Icon glyph=Glyph::Users/>"User sessions"<span class="number">{move || sessions.get()}</span></A>
             <A href="/protected-accounts">
                 <Icon glyph=Glyph::Shield/>
                 "Protected accounts"
-                <span class="number">{count(|o| o.figures.protected_accounts)}</span>
+                <span class="number">{move || rules.get()}</span>
             </A>
             <A href="/application-log">
                 <Icon glyph=Glyph::Log/>
                 "Application log"
                 <span class="number" class:alert=move || { alerts.get() > 0 }>
                     {move || (alerts.get() > 0).then(|| grouped(alerts.get()))}
-                    {move || (alerts.get() > 0).then(|| view! { <span class="visually-hidden">" warnings and errors"</span> })}
+                    {move || (alerts.get() > 0).then(|| view! { <span class="visually-hidden">" warnings and errors"</span> }.into_any())}
                 </span>
             </A>
             <p class="nav-head" id="nav-properties">"Properties"</p>
@@ -195,13 +196,13 @@ fn Navigation() -> impl IntoView {
 #[component]
 fn SignedIn() -> impl IntoView {
     let live = Live::of_page();
-    let zone = Memo::new(move |_| live.read(|o| o.zone.clone()));
-    let version = Memo::new(move |_| live.read(|o| o.server.version.clone()));
+    let zone = Memo::new(move || live.read(|o| o.zone.clone()));
+    let version = Memo::new(move || live.read(|o| o.server.version.clone()));
     view! {
         <div class="signed-in">
             <p>
                 <strong>{move || live.caller().map(|c| c.name)}</strong>
-                <span class="muted">{move || live.caller().map(|c| words::role(c.role))}</span>
+                <span class="muted">{move || live.caller().map(|c| words::role(c.role).to_owned())}</span>
             </p>
             <form method="post" action="/sign-out">
                 <button class="quiet"><Icon glyph=Glyph::SignOut/>"Sign out"</button>
@@ -216,7 +217,7 @@ fn SignedIn() -> impl IntoView {
 #[component]
 fn Banners() -> impl IntoView {
     let live = Live::of_page();
-    let banners = Memo::new(move |_| live.read(|o| o.banners.clone()));
+    let banners = Memo::new(move || live.read(|o| o.banners.clone()));
     let text = move |banner: &Banner| {
         let Some(at) = banner.at else { return banner.text.clone() };
         banner.text.replace("{time}", &live.zone.with(|zone| zone.exact(at, live.now.get_untracked())))
@@ -230,7 +231,7 @@ fn Banners() -> impl IntoView {
                         <Icon glyph=Glyph::of(tone)/>
                         <p>{text(&banner)}</p>
                     </div>
-                }
+                }.into_any()
             }).collect_view()}
         </div>
     }

@@ -1,29 +1,31 @@
 //! Properties > General: of the zone; on a Backup it is read, not changed.
 
-use leptos::{ev::SubmitEvent, form::FromFormData, prelude::*, task::spawn_local};
+use leptos::{ev::SubmitEvent, prelude::*, task::spawn_local};
 use userlock_core::{
     api::{GeneralFields, Problem, Section, Tone},
     settings::{OfflinePolicy, Policy},
 };
 
-use super::{FormProblem, WithQuickAccess, form_problem, invalid, shown};
+use super::{FormProblem, WithQuickAccess, form_problem, invalid, loading, shown};
 use crate::{
     api::{self, ChangeGeneral, Right},
     components::{Fact, Notices, PageHead, ReadOnlyNote},
     live::Live,
+    memo::Memo,
     present::words,
+    reading::Reading,
 };
 
 /// The page.
 #[component]
 pub fn GeneralPage() -> impl IntoView {
-    let section = Resource::new_blocking(|| (), |()| api::general());
+    let section = Reading::new(|| (), |()| api::ask(api::GetGeneral {}));
     view! {
         <PageHead title="Properties · General"/>
         <WithQuickAccess>
             <ThisServer/>
-            <Suspense fallback=|| view! { <p class="loading">"Loading…"</p> }>
-                {move || Suspend::new(async move { shown(section.await, |section| view! { <Zone section=section/> }) })}
+            <Suspense fallback=loading>
+                {move || Suspend::new(async move { shown(section.done().await, |section| view! { <Zone section=section/> }.into_any()) })}
             </Suspense>
         </WithQuickAccess>
     }
@@ -35,8 +37,8 @@ pub fn GeneralPage() -> impl IntoView {
 fn ThisServer() -> impl IntoView {
     let live = Live::of_page();
     let fact = move |what: fn(&userlock_core::api::Overview) -> String| {
-        let text = Memo::new(move |_| live.read(what));
-        move || text.get()
+        let text = Memo::new(move || live.read(what));
+        view! { {move || text.get()} }.into_any()
     };
     view! {
         <section class="panel" aria-labelledby="this-server">
@@ -117,14 +119,13 @@ fn ZoneForm(section: Section<GeneralFields>) -> impl IntoView {
     let realms = fields.realms.0.iter().map(|set| set.join(", ")).collect::<Vec<_>>().join("\n");
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
-        let Ok(ChangeGeneral { form, .. }) = ChangeGeneral::from_event(&event) else { return };
         if busy.get_untracked() {
             return;
         }
         busy.set(true);
         problem.set(None);
         spawn_local(async move {
-            match api::change_general(etag.get_untracked(), form).await {
+            match api::submit::<ChangeGeneral>(event).await {
                 Ok(section) => {
                     etag.set(section.etag);
                     notices.tell(Tone::Ok, "Saved. The Backup has it within seconds.");
@@ -137,7 +138,7 @@ fn ZoneForm(section: Section<GeneralFields>) -> impl IntoView {
     view! {
         <form class="panel stack" method="post" action="/fn/change-general" aria-labelledby="zone" on:submit=submit>
             <h2 id="zone">"Protected zone"</h2>
-            <input r#type="hidden" name="etag" prop:value=etag value=etag.get_untracked()/>
+            <input r#type="hidden" name="etag" prop:value=move || etag.get() value=etag.get_untracked()/>
             <label class="row">
                 <span>"Name"</span>
                 <input name="form[zone_name]" required maxlength="64" value=fields.zone_name aria-invalid=invalid(problem, "zone_name")/>
@@ -182,7 +183,7 @@ fn ZoneForm(section: Section<GeneralFields>) -> impl IntoView {
             </label>
             <FormProblem problem=problem/>
             <div class="buttons">
-                <button class="primary" disabled=busy>{move || if busy.get() { "Saving…" } else { "Save" }}</button>
+                <button class="primary" disabled=move || busy.get()>{move || (if busy.get() { "Saving…" } else { "Save" }).to_owned()}</button>
             </div>
         </form>
     }

@@ -28,6 +28,7 @@ use crate::{
     api::Refused,
     browser,
     components::{Glyph, Icon, QuickAccess, problem_text},
+    memo::Memo,
 };
 
 /// A page's contents with Quick access beside them, or below on small screens.
@@ -48,7 +49,7 @@ fn WithQuickAccess(
 /// One value of the address.
 fn query_value(name: &'static str) -> Memo<String> {
     let query = use_query_map();
-    Memo::new(move |_| query.with(|query| query.get(name)).unwrap_or_default())
+    Memo::new(move || query.with(|query| query.get(name)).unwrap_or_default())
 }
 
 /// What could not be shown, and why.
@@ -66,10 +67,15 @@ fn ProblemView(
     .into_any()
 }
 
+/// What stands in the place of a page that is being read.
+fn loading() -> AnyView {
+    view! { <p class="loading">"Loading…"</p> }.into_any()
+}
+
 /// The view of what was read, or of why it was not. Without a sign-in the frame has already left for the sign-in page.
-fn shown<T, V: IntoView + 'static>(read: Result<T, Refused>, view: impl FnOnce(T) -> V) -> AnyView {
+fn shown<T>(read: Result<T, Refused>, view: impl FnOnce(T) -> AnyView) -> AnyView {
     match read {
-        Ok(value) => view(value).into_any(),
+        Ok(value) => view(value),
         Err(refused) => view! { <ProblemView problem=refused.0/> }.into_any(),
     }
 }
@@ -89,7 +95,7 @@ fn FormProblem(
     problem: RwSignal<Option<Problem>>,
 ) -> impl IntoView {
     view! {
-        <div>{move || problem.get().map(|problem| view! { <ProblemView problem/> })}</div>
+        <div>{move || problem.get().map(|problem| view! { <ProblemView problem/> }.into_any())}</div>
     }
     .into_any()
 }

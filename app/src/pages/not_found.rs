@@ -23,5 +23,5 @@ pub fn NotFound() -> impl IntoView {
 /// The same as a page of its own.
 #[component]
 pub fn NotFoundPage() -> impl IntoView {
-    view! { <main class="plain"><NotFound/></main> }
+    view! { <main class="plain"><NotFound/></main> }.into_any()
 }

@@ -1,18 +1,20 @@
 //! Protected accounts: who may have how many sessions.
 
-use leptos::{ev::SubmitEvent, form::FromFormData, prelude::*, task::spawn_local};
+use leptos::{ev::SubmitEvent, prelude::*, task::spawn_local};
 use leptos_router::hooks::{use_navigate, use_params_map};
 use userlock_core::{
     api::{Page, Problem, ProtectedAccountView, Section, Tone},
     settings::{Limits, Subject, SubjectKind},
 };
 
-use super::{FormProblem, WithQuickAccess, form_problem, invalid, query_value, shown};
+use super::{FormProblem, WithQuickAccess, form_problem, invalid, loading, query_value, shown};
 use crate::{
     api::{self, Right, RuleId, SaveProtectedAccount},
     components::{Dialog, Glyph, Icon, Notices, PageHead, ReadOnlyNote, problem_text},
     live::Live,
+    memo::Memo,
     present::{number::grouped, query},
+    reading::Reading,
 };
 
 /// The limits, by field and word.
@@ -51,16 +53,16 @@ fn may_change(live: Live) -> bool {
 pub fn RulesPage() -> impl IntoView {
     let live = Live::of_page();
     let cursor = query_value("cursor");
-    let rules = Resource::new_blocking(
+    let rules = Reading::new(
         move || cursor.get(),
-        |cursor| api::protected_accounts((!cursor.is_empty()).then_some(cursor)),
+        |cursor| api::ask(api::GetProtectedAccounts { cursor: (!cursor.is_empty()).then_some(cursor) }),
     );
-    let count = Memo::new(move |_| grouped(live.read(|o| o.figures.protected_accounts)));
+    let count = Memo::new(move || grouped(live.read(|o| o.figures.protected_accounts)));
     view! {
         <PageHead title="Protected accounts" count=count/>
         <WithQuickAccess>
-            <Suspense fallback=|| view! { <p class="loading">"Loading…"</p> }>
-                {move || Suspend::new(async move { shown(rules.await, |section| view! { <Rules section=section/> }) })}
+            <Suspense fallback=loading>
+                {move || Suspend::new(async move { shown(rules.done().await, |section| view! { <Rules section=section/> }.into_any()) })}
             </Suspense>
         </WithQuickAccess>
     }
@@ -71,10 +73,11 @@ pub fn RulesPage() -> impl IntoView {
 fn Rules(section: Section<Page<ProtectedAccountView>>) -> impl IntoView {
     let live = Live::of_page();
     let editable = section.read_only.is_none() && may_change(live);
-    let note = section.read_only.map(|reason| view! { <ReadOnlyNote reason=reason path="/protected-accounts"/> });
+    let note =
+        section.read_only.map(|reason| view! { <ReadOnlyNote reason=reason path="/protected-accounts"/> }.into_any());
     let empty = section.value.items.is_empty();
     let next = section.value.next.map(|cursor| {
-        view! { <nav class="pages"><a class="button" rel="next" href=query::address("/protected-accounts", &[("cursor", &cursor)])>"Next page"</a></nav> }
+        view! { <nav class="pages"><a class="button" rel="next" href=query::address("/protected-accounts", &[("cursor", &cursor)])>"Next page"</a></nav> }.into_any()
     });
     let rows: Vec<_> = section.value.items.into_iter().map(|rule| {
         let account = rule.account;
@@ -91,7 +94,7 @@ fn Rules(section: Section<Page<ProtectedAccountView>>) -> impl IntoView {
                 <td class="muted" data-label="Subject">{kind_text(account.subject.kind)}</td>
                 {cells.into_iter().collect_view()}
             </tr>
-        }
+        }.into_any()
     }).collect();
     view! {
         {note}
@@ -101,7 +104,7 @@ fn Rules(section: Section<Page<ProtectedAccountView>>) -> impl IntoView {
                     <h2 id="rules">"Limits of simultaneous sessions"</h2>
                     <p class="muted">"A user's own rule comes before a group's, and that before everybody's. An empty limit is not configured; none forbids."</p>
                 </div>
-                {editable.then(|| view! { <a class="button primary" href="/protected-accounts/new"><Icon glyph=Glyph::Plus/>"New rule"</a> })}
+                {editable.then(|| view! { <a class="button primary" href="/protected-accounts/new"><Icon glyph=Glyph::Plus/>"New rule"</a> }.into_any())}
             </header>
             {if empty {
                 view! {
@@ -119,7 +122,7 @@ fn Rules(section: Section<Page<ProtectedAccountView>>) -> impl IntoView {
                                 <tr>
                                     <th scope="col">"Account"</th>
                                     <th scope="col">"Subject"</th>
-                                    {LIMITS.map(|(_, word)| view! { <th scope="col" class="number">{word}</th> }).collect_view()}
+                                    {LIMITS.map(|(_, word)| view! { <th scope="col" class="number">{word}</th> }.into_any()).collect_view()}
                                 </tr>
                             </thead>
                             <tbody>{rows}</tbody>
@@ -137,13 +140,13 @@ fn Rules(section: Section<Page<ProtectedAccountView>>) -> impl IntoView {
 #[component]
 pub fn NewRulePage() -> impl IntoView {
     let live = Live::of_page();
-    let rules = Resource::new_blocking(|| (), |()| api::protected_accounts(None));
+    let rules = Reading::new(|| (), |()| api::ask(api::GetProtectedAccounts { cursor: None }));
     view! {
         <PageHead title="New rule"/>
         <WithQuickAccess>
-            <Suspense fallback=|| view! { <p class="loading">"Loading…"</p> }>
+            <Suspense fallback=loading>
                 {move || Suspend::new(async move {
-                    shown(rules.await, |section| match section.read_only {
+                    shown(rules.done().await, |section| match section.read_only {
                         Some(reason) => view! { <ReadOnlyNote reason=reason path="/protected-accounts/new"/> }.into_any(),
                         None if may_change(live) => view! { <RuleForm rule=None/> }.into_any(),
                         None => view! { <p class="muted">"Only administrators make rules."</p> }.into_any(),
@@ -160,12 +163,12 @@ pub fn NewRulePage() -> impl IntoView {
 pub fn EditRulePage() -> impl IntoView {
     let live = Live::of_page();
     let params = use_params_map();
-    let id = Memo::new(move |_| params.with(|p| p.get("id")).unwrap_or_default());
-    let rule = Resource::new_blocking(
+    let id = Memo::new(move || params.with(|p| p.get("id")).unwrap_or_default());
+    let rule = Reading::new(
         move || id.get(),
         |id| async move {
             match id.parse::<RuleId>() {
-                Ok(id) => api::protected_account(id).await.map(Some),
+                Ok(id) => api::ask(api::GetProtectedAccount { id }).await.map(Some),
                 Err(_) => Ok(None),
             }
         },
@@ -173,9 +176,9 @@ pub fn EditRulePage() -> impl IntoView {
     view! {
         <PageHead title="Protected account"/>
         <WithQuickAccess>
-            <Suspense fallback=|| view! { <p class="loading">"Loading…"</p> }>
+            <Suspense fallback=loading>
                 {move || Suspend::new(async move {
-                    shown(rule.await, |section| match section {
+                    shown(rule.done().await, |section| match section {
                         None => view! { <super::NotFound/> }.into_any(),
                         Some(Section { read_only: Some(reason), value, .. }) => view! {
                             <ReadOnlyNote reason=reason path="/protected-accounts"/>
@@ -217,14 +220,13 @@ fn RuleForm(rule: Option<ProtectedAccountView>) -> impl IntoView {
     let limits = account.as_ref().map(|a| a.limits.clone()).unwrap_or_default();
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
-        let Ok(SaveProtectedAccount { form }) = SaveProtectedAccount::from_event(&event) else { return };
         if busy.get_untracked() {
             return;
         }
         busy.set(true);
         problem.set(None);
         spawn_local(async move {
-            match api::save_protected_account(form).await {
+            match api::submit::<SaveProtectedAccount>(event).await {
                 Ok(view) => {
                     navigate.with_value(|go| go("/protected-accounts", leptos_router::NavigateOptions::default()));
                     tell_later(
@@ -238,7 +240,7 @@ fn RuleForm(rule: Option<ProtectedAccountView>) -> impl IntoView {
         });
     };
     let option = move |value: &'static str, word: &'static str, of: SubjectKind| {
-        view! { <option value=value selected=kind == of>{word}</option> }
+        view! { <option value=value selected=kind == of>{word}</option> }.into_any()
     };
     view! {
         <form class="panel stack" method="post" action="/fn/save-protected-account" on:submit=submit>
@@ -267,7 +269,7 @@ fn RuleForm(rule: Option<ProtectedAccountView>) -> impl IntoView {
                             <span>{word}</span>
                             <input name=format!("form[{field}]") r#type="number" min="0" max="100000" placeholder="\u{2014}" value=value aria-invalid=invalid(problem, field)/>
                         </label>
-                    }
+                    }.into_any()
                 }).collect_view()}
             </div>
             <label class="row">
@@ -276,11 +278,11 @@ fn RuleForm(rule: Option<ProtectedAccountView>) -> impl IntoView {
             </label>
             <FormProblem problem=problem/>
             <div class="buttons">
-                <button class="primary" disabled=busy>{move || if busy.get() { "Saving…" } else { "Save rule" }}</button>
+                <button class="primary" disabled=move || busy.get()>{move || (if busy.get() { "Saving…" } else { "Save rule" }).to_owned()}</button>
                 <a class="button" href="/protected-accounts">"Cancel"</a>
             </div>
         </form>
-        {rule.map(|rule| view! { <DeleteRule rule=rule/> })}
+        {rule.map(|rule| view! { <DeleteRule rule=rule/> }.into_any())}
     }
     .into_any()
 }
@@ -305,8 +307,9 @@ fn DeleteRule(rule: ProtectedAccountView) -> impl IntoView {
         event.prevent_default();
         busy.set(true);
         problem.set(None);
+        let delete = api::DeleteProtectedAccount { id, etag: etag.get_value(), reason: reason.get_untracked() };
         spawn_local(async move {
-            match api::delete_protected_account(id, etag.get_value(), reason.get_untracked()).await {
+            match api::ask(delete).await {
                 Ok(()) => {
                     open.set(false);
                     navigate.with_value(|go| go("/protected-accounts", leptos_router::NavigateOptions::default()));
@@ -336,9 +339,9 @@ fn DeleteRule(rule: ProtectedAccountView) -> impl IntoView {
                     <span>"Reason"</span>
                     <input maxlength="500" autocomplete="off" autofocus on:input=move |event| reason.set(event_target_value(&event))/>
                 </label>
-                <div role="alert">{move || problem.get().map(|p| view! { <p class="job-text bad">{problem_text(&p)}</p> })}</div>
+                <div role="alert">{move || problem.get().map(|p| view! { <p class="job-text bad">{problem_text(&p)}</p> }.into_any())}</div>
                 <div class="buttons">
-                    <button class="danger-fill" disabled=busy>"Delete rule"</button>
+                    <button class="danger-fill" disabled=move || busy.get()>"Delete rule"</button>
                     <button r#type="button" on:click=move |_| open.set(false)>"Cancel"</button>
                 </div>
             </form>

@@ -39,7 +39,7 @@ pub fn SignInPage() -> impl IntoView {
                 </div>
                 <p class="muted">"Sign in to see and steer the protected zone."</p>
                 <div role="alert">
-                    {move || failed().map(|text| view! { <div class="banner bad"><Icon glyph=Glyph::Down/><p>{text}</p></div> })}
+                    {move || failed().map(|text| view! { <div class="banner bad"><Icon glyph=Glyph::Down/><p>{text}</p></div> }.into_any())}
                 </div>
                 <form method="post" action="/sign-in" class="stack">
                     <input r#type="hidden" name="next" value=target/>

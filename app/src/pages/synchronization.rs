@@ -1,12 +1,12 @@
 //! Properties > Synchronization of a Backup: its own settings, both synchronizations by hand, and the last runs.
 
-use leptos::{ev::SubmitEvent, form::FromFormData, prelude::*, task::spawn_local};
+use leptos::{ev::SubmitEvent, prelude::*, task::spawn_local};
 use userlock_core::{
     api::{Problem, RunState, RunView, Section, SyncKind, SynchronizationSection, SynchronizationView, Tone},
     id::RunId,
 };
 
-use super::{FormProblem, WithQuickAccess, form_problem, invalid, query_value, shown};
+use super::{FormProblem, WithQuickAccess, form_problem, invalid, loading, query_value, shown};
 use crate::{
     api::{self, ChangeSynchronizationSection, Refused, Right},
     components::{
@@ -14,21 +14,23 @@ use crate::{
         run_tone,
     },
     live::Live,
+    memo::Memo,
     present::{
         number::{counted, grouped, measure},
         query, time, words,
     },
+    reading::Reading,
 };
 
 /// What the page reads.
 type Read = Result<(Section<SynchronizationSection>, SynchronizationView, Option<RunView>), Refused>;
 
 async fn read(run: String) -> Read {
-    let section = api::synchronization_section().await?;
-    let view = api::synchronization().await?;
+    let section = api::ask(api::GetSynchronizationSection {}).await?;
+    let view = api::ask(api::GetSynchronization {}).await?;
     // Without JavaScript the address names the run to show: waited for a while, so that most are shown as they ended.
     let run = match run.parse::<RunId>() {
-        Ok(run) => api::run(run, 5).await.ok(),
+        Ok(run) => api::ask(api::GetRun { run, wait: 5 }).await.ok(),
         Err(_) => None,
     };
     Ok((section, view, run))
@@ -38,13 +40,13 @@ async fn read(run: String) -> Read {
 #[component]
 pub fn SynchronizationPage() -> impl IntoView {
     let run = query_value("run");
-    let first = Resource::new_blocking(move || run.get(), read);
+    let first = Reading::new(move || run.get(), read);
     view! {
         <PageHead title="Properties · Synchronization"/>
         <WithQuickAccess>
-            <Suspense fallback=|| view! { <p class="loading">"Loading…"</p> }>
+            <Suspense fallback=loading>
                 {move || Suspend::new(async move {
-                    match first.await {
+                    match first.done().await {
                         Err(refused) if refused.0.status == 404 || refused.0.status == 409 => view! { <OnPrimary/> }.into_any(),
                         read => shown(read, |(section, view, run)| view! {
                             <OwnNote/>
@@ -52,7 +54,7 @@ pub fn SynchronizationPage() -> impl IntoView {
                             <State/>
                             <ByHand run=run/>
                             <History first=view/>
-                        }),
+                        }.into_any()),
                     }
                 })}
             </Suspense>
@@ -77,7 +79,7 @@ fn OnPrimary() -> impl IntoView {
             <Icon glyph=Glyph::Info/>
             <p>
                 "Synchronization belongs to the Backup: it calls this Primary, and has these settings. "
-                {move || link().map(|(href, name)| view! { <a href=href rel="external">{format!("Open this page on {name}")}<Icon glyph=Glyph::External/></a> })}
+                {move || link().map(|(href, name)| view! { <a href=href rel="external">{format!("Open this page on {name}")}<Icon glyph=Glyph::External/></a> }.into_any())}
             </p>
         </div>
     }
@@ -88,7 +90,7 @@ fn OnPrimary() -> impl IntoView {
 #[component]
 fn OwnNote() -> impl IntoView {
     let live = Live::of_page();
-    let link = Memo::new(move |_| {
+    let link = Memo::new(move || {
         live.read(|o| {
             let peer = o.server.peer.as_ref()?;
             Some((query::elsewhere(peer.address.as_deref()?, "/properties/general")?, peer.name.clone()))
@@ -99,7 +101,7 @@ fn OwnNote() -> impl IntoView {
             <Icon glyph=Glyph::Info/>
             <p>
                 "This section belongs to this server. The others come from the Primary and are read-only here"
-                {move || link.get().map(|(href, name)| view! { ": " <a href=href rel="external">{format!("open them on {name}")}<Icon glyph=Glyph::External/></a> })}
+                {move || link.get().map(|(href, name)| view! { ": " <a href=href rel="external">{format!("open them on {name}")}<Icon glyph=Glyph::External/></a> }.into_any())}
                 "."
             </p>
         </div>
@@ -121,16 +123,13 @@ fn Settings(section: Section<SynchronizationSection>) -> impl IntoView {
     let fingerprint = value.primary_fingerprint.clone();
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
-        let Ok(ChangeSynchronizationSection { form, .. }) = ChangeSynchronizationSection::from_event(&event) else {
-            return;
-        };
         if busy.get_untracked() {
             return;
         }
         busy.set(true);
         problem.set(None);
         spawn_local(async move {
-            match api::change_synchronization_section(etag.get_untracked(), form).await {
+            match api::submit::<ChangeSynchronizationSection>(event).await {
                 Ok(section) => {
                     etag.set(section.etag);
                     notices.tell(Tone::Ok, "Saved. It holds from now on.");
@@ -143,7 +142,7 @@ fn Settings(section: Section<SynchronizationSection>) -> impl IntoView {
     view! {
         <form class="panel stack" method="post" action="/fn/change-synchronization-section" aria-labelledby="primary-server" on:submit=submit>
             <h2 id="primary-server">"Primary server"</h2>
-            <input r#type="hidden" name="etag" prop:value=etag value=etag.get_untracked()/>
+            <input r#type="hidden" name="etag" prop:value=move || etag.get() value=etag.get_untracked()/>
             <fieldset disabled=locked class="stack">
                 <label class="row">
                     <span>"Address"</span>
@@ -163,7 +162,7 @@ fn Settings(section: Section<SynchronizationSection>) -> impl IntoView {
                         </label>
                         <input name="form[interval]" r#type="number" min="1" max="86400" required class="short" value=count.to_string() aria-label="Interval" aria-invalid=invalid(problem, "interval")/>
                         <select name="form[unit]" aria-label="Unit of the interval">
-                            {["seconds", "minutes", "hours"].map(|u| view! { <option value=u selected=u == unit>{u}</option> }).collect_view()}
+                            {["seconds", "minutes", "hours"].map(|u| view! { <option value=u selected=u == unit>{u}</option> }.into_any()).collect_view()}
                         </select>
                     </span>
                 </div>
@@ -182,7 +181,7 @@ fn Settings(section: Section<SynchronizationSection>) -> impl IntoView {
             <If when=move || locked><p class="muted">"Only administrators change these settings."</p></If>
             <FormProblem problem=problem/>
             <div class="buttons">
-                <button class="primary" disabled=move || locked || busy.get()>{move || if busy.get() { "Saving…" } else { "Save" }}</button>
+                <button class="primary" disabled=move || locked || busy.get()>{move || (if busy.get() { "Saving…" } else { "Save" }).to_owned()}</button>
                 <button class="with-script" r#type="button" disabled=move || !live.may(Right::Operate) on:click=move |_| runs.test_connection()>"Test connection"</button>
             </div>
         </form>
@@ -197,8 +196,8 @@ fn State() -> impl IntoView {
     let at = move |what: fn(&SynchronizationView) -> Option<i64>| {
         Signal::derive(move || live.read(|o| o.synchronization.as_ref().and_then(what)))
     };
-    let cursor = Memo::new(move |_| live.read(|o| o.synchronization.as_ref().map(|s| s.cursor)));
-    let lag = Memo::new(move |_| {
+    let cursor = Memo::new(move || live.read(|o| o.synchronization.as_ref().map(|s| s.cursor)));
+    let lag = Memo::new(move || {
         live.read(|o| {
             let peer = o.server.peer.as_ref()?;
             let events = peer.lag_events.map(|n| format!("{} behind", counted(n, "event", "events")))?;
@@ -237,8 +236,8 @@ fn State() -> impl IntoView {
 fn ByHand(run: Option<RunView>) -> impl IntoView {
     let live = Live::of_page();
     let runs = Runs::of_page();
-    let forbidden = Memo::new(move |_| !live.may(Right::Operate));
-    let events_busy = Memo::new(move |_| runs.events.with(Job::busy));
+    let forbidden = Memo::new(move || !live.may(Right::Operate));
+    let events_busy = Memo::new(move || runs.events.with(Job::busy));
     // A run that the address names is shown where it would be shown had it been started here.
     if let Some(run) = run {
         let place = match (run.kind, run.preview) {
@@ -282,8 +281,8 @@ fn NoScriptSessions() -> impl IntoView {
         <div class="without-script stack">
             {move || shown().map(|run| view! {
                 <p class=format!("job-text {}", crate::components::tone_class(run_tone(&run)))>{words::run_result(&run)}</p>
-                {(run.state == RunState::Succeeded).then(|| view! { <DifferenceTable run=run.clone()/> })}
-            })}
+                {(run.state == RunState::Succeeded).then(|| view! { <DifferenceTable run=run.clone()/> }.into_any())}
+            }.into_any())}
             <div class="buttons">
                 <form method="post" action="/fn/synchronize-sessions"><button class="primary">"Synchronize sessions"</button></form>
                 <form method="post" action="/fn/synchronize-sessions">
@@ -302,7 +301,7 @@ fn NoScriptSessions() -> impl IntoView {
 fn History(first: SynchronizationView) -> impl IntoView {
     let live = Live::of_page();
     let first = StoredValue::new(first);
-    let runs = Memo::new(move |_| {
+    let runs = Memo::new(move || {
         let told = live.read(|o| o.synchronization.as_ref().map(|s| (s.running.clone(), s.history.clone())));
         let (running, history) = told.unwrap_or_else(|| first.with_value(|f| (f.running.clone(), f.history.clone())));
         let ended: Vec<_> = history.into_iter().filter(|run| running.iter().all(|r| r.run != run.run)).collect();
@@ -324,7 +323,7 @@ fn History(first: SynchronizationView) -> impl IntoView {
                         </tr>
                     </thead>
                     <tbody>
-                        {move || runs.get().into_iter().map(|run| view! { <RunRow run=run/> }).collect_view()}
+                        {move || runs.get().into_iter().map(|run| view! { <RunRow run=run/> }.into_any()).collect_view()}
                     </tbody>
                 </table>
             </div>
@@ -351,14 +350,14 @@ fn RunRow(run: RunView) -> impl IntoView {
     let tone = run_tone(&run);
     let details = run.error.as_ref().map(|error| {
         let href = query::address("/application-log", &[("id", &error.log_id.to_string())]);
-        view! { " " <a href=href>"details"</a> }
+        view! { " " <a href=href>"details"</a> }.into_any()
     });
     view! {
         <tr>
             <td><When at=Some(run.started_at) seconds=true/></td>
             <th scope="row">{kind}</th>
             <td class="muted">{run.by.clone()}</td>
-            <td>{state.map(|word| view! { <Badge tone=tone text=word/> " " })}{words::run_result(&run)}{details}</td>
+            <td>{state.map(|word| view! { <Badge tone=tone text=word/> " " }.into_any())}{words::run_result(&run)}{details}</td>
             <td class="number">{words::run_took(&run, live.now.get_untracked())}</td>
         </tr>
     }

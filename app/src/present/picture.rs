@@ -64,6 +64,13 @@ pub struct Note {
     pub lines: Vec<String>,
 }
 
+impl Default for Note {
+    /// Nothing is known yet.
+    fn default() -> Self {
+        Self { tone: Tone::Neutral, title: String::new(), lines: Vec::new() }
+    }
+}
+
 /// One of the three questions that a glance answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {

@@ -6,6 +6,7 @@ use userlock_core::api::{ServerRole, Tone};
 use crate::{
     components::{Glyph, Icon, tone_class},
     live::Live,
+    memo::Memo,
     present::{
         number::{counted, grouped, measure},
         spark,
@@ -16,13 +17,14 @@ use crate::{
 #[component]
 pub fn Tiles() -> impl IntoView {
     let live = Live::of_page();
-    let figures = Memo::new(move |_| live.read(|o| o.figures.clone()));
+    let figures = Memo::new(move || live.read(|o| o.figures.clone()));
     let tile = |href: Option<&'static str>, number: Signal<String>, label: Signal<String>, alert: Signal<bool>| {
         let inner = move || {
             view! {
-                <strong class="figure" class:warn=move || alert.get()>{number}</strong>
-                <span class="muted">{label}</span>
+                <strong class="figure" class:warn=move || alert.get()>{move || number.get()}</strong>
+                <span class="muted">{move || label.get()}</span>
             }
+            .into_any()
         };
         match href {
             Some(href) => view! { <a class="panel tile" href=href>{inner()}</a> }.into_any(),
@@ -69,7 +71,7 @@ pub fn Tiles() -> impl IntoView {
 #[component]
 pub fn Activity() -> impl IntoView {
     let live = Live::of_page();
-    let chart = Memo::new(move |_| live.read(|o| spark::chart(&o.activity)));
+    let chart = Memo::new(move || live.read(|o| spark::chart(&o.activity)));
     view! {
         <section class="panel activity" aria-labelledby="activity">
             <header>
@@ -99,8 +101,8 @@ pub fn Activity() -> impl IntoView {
 #[component]
 pub fn Readiness() -> impl IntoView {
     let live = Live::of_page();
-    let lines = Memo::new(move |_| live.read(|o| o.readiness.clone()));
-    let backup = Memo::new(move |_| live.read(|o| o.server.role == ServerRole::Backup));
+    let lines = Memo::new(move || live.read(|o| o.readiness.clone()));
+    let backup = Memo::new(move || live.read(|o| o.server.role == ServerRole::Backup));
     view! {
         <section class="panel readiness" aria-labelledby="readiness">
             <h2 id="readiness">"If the Primary died now"</h2>
@@ -118,10 +120,10 @@ pub fn Readiness() -> impl IntoView {
                             <Icon glyph=Glyph::of(tone)/>
                             <div><span class="visually-hidden">{said}</span>{line.text}</div>
                         </li>
-                    }
+                    }.into_any()
                 }).collect_view()}
             </ul>
-            <p class="muted small">{move || if backup.get() { "As this Backup knows it." } else { "As this Primary knows it." }}</p>
+            <p class="muted small">{move || format!("As this {} knows it.", if backup.get() { "Backup" } else { "Primary" })}</p>
         </section>
     }
     .into_any()

@@ -6,9 +6,10 @@ use userlock_core::api::{ServerRole, Tone};
 use crate::{
     components::{ContextHost, Glyph, Icon, If, ServerMenu, tone_class},
     live::Live,
+    memo::Memo,
     present::{
         number::grouped,
-        picture::{AgentLine, Picture, ServerBox, Stroke, picture},
+        picture::{AgentLine, Note, Picture, ServerBox, Stroke, picture},
     },
 };
 
@@ -16,31 +17,31 @@ use crate::{
 #[component]
 pub fn Pair() -> impl IntoView {
     let live = Live::of_page();
-    let drawn = Memo::new(move |_| {
+    let drawn = Memo::new(move || {
         let now = live.now.get();
         live.zone.with(|zone| live.read(|o| Some(picture(o, zone, now))))
     });
-    let part = move |what: fn(&Picture) -> (Tone, String, Vec<String>)| {
-        Memo::new(move |_| drawn.with(|d| d.as_ref().map(what)).unwrap_or((Tone::Neutral, String::new(), Vec::new())))
+    let part = move |what: fn(&Picture) -> &Note| {
+        Memo::new(move || drawn.with(|d| d.as_ref().map(|picture| what(picture).clone()).unwrap_or_default()))
     };
-    let agents = part(|p| (p.agents.tone, p.agents.title.clone(), p.agents.lines.clone()));
-    let link = part(|p| (p.link.tone, p.link.title.clone(), p.link.lines.clone()));
-    let certificate = part(|p| (p.certificate.tone, p.certificate.title.clone(), p.certificate.lines.clone()));
-    let lines = Memo::new(move |_| drawn.with(|d| d.as_ref().map(|p| (p.to_primary, p.to_backup)).unwrap_or_default()));
-    let link_stroke = Memo::new(move |_| drawn.with(|d| d.as_ref().map(|p| p.link_stroke).unwrap_or_default()));
-    let primary = Memo::new(move |_| drawn.with(|d| d.as_ref().map(|p| p.primary.clone())));
-    let backup = Memo::new(move |_| drawn.with(|d| d.as_ref().and_then(|p| p.backup.clone())));
+    let agents = part(|p| &p.agents);
+    let link = part(|p| &p.link);
+    let certificate = part(|p| &p.certificate);
+    let lines = Memo::new(move || drawn.with(|d| d.as_ref().map(|p| (p.to_primary, p.to_backup)).unwrap_or_default()));
+    let link_stroke = Memo::new(move || drawn.with(|d| d.as_ref().map(|p| p.link_stroke).unwrap_or_default()));
+    let primary = Memo::new(move || drawn.with(|d| d.as_ref().map(|p| p.primary.clone())));
+    let backup = Memo::new(move || drawn.with(|d| d.as_ref().and_then(|p| p.backup.clone())));
     view! {
         <section class="panel picture" aria-label="The pair">
             <Answers drawn=drawn/>
             <div class="pair">
-                <div class=move || format!("agents-box {}", tone_class(agents.get().0))>
-                    <strong>{move || agents.get().1}</strong>
-                    <Lines lines=Signal::derive(move || agents.get().2)/>
+                <div class=move || format!("agents-box {}", tone_class(agents.get().tone))>
+                    <strong>{move || agents.get().title}</strong>
+                    <Lines lines=Signal::derive(move || agents.get().lines)/>
                 </div>
                 <Ways lines=lines/>
                 <div class="primary-place"><Server server=primary role=ServerRole::Primary/></div>
-                <div class=move || format!("link {}", tone_class(link.get().0))>
+                <div class=move || format!("link {}", tone_class(link.get().tone))>
                     <svg class="link-line" viewBox="0 0 8 100" preserveAspectRatio="none" aria-hidden="true">
                         <path class=move || match link_stroke.get() {
                             Stroke::Thick => "way link-way",
@@ -48,14 +49,14 @@ pub fn Pair() -> impl IntoView {
                         } d="M4 0V100"/>
                     </svg>
                     <div>
-                        <span class="link-title">{move || link.get().1}</span>
-                        <Lines lines=Signal::derive(move || link.get().2)/>
+                        <span class="link-title">{move || link.get().title}</span>
+                        <Lines lines=Signal::derive(move || link.get().lines)/>
                     </div>
                 </div>
                 <div class="backup-place"><Server server=backup role=ServerRole::Backup/></div>
-                <div class=move || format!("certificate {}", tone_class(certificate.get().0))>
-                    <strong><Icon glyph=Signal::derive(move || Glyph::of(certificate.get().0))/>{move || certificate.get().1}</strong>
-                    <Lines lines=Signal::derive(move || certificate.get().2)/>
+                <div class=move || format!("certificate {}", tone_class(certificate.get().tone))>
+                    <strong><Icon glyph=Signal::derive(move || Glyph::of(certificate.get().tone))/>{move || certificate.get().title}</strong>
+                    <Lines lines=Signal::derive(move || certificate.get().lines)/>
                 </div>
             </div>
         </section>
@@ -69,7 +70,7 @@ fn Answers(
     /// The picture.
     drawn: Memo<Option<Picture>>,
 ) -> impl IntoView {
-    let answers = Memo::new(move |_| drawn.with(|d| d.as_ref().map(|p| p.answers.clone())));
+    let answers = Memo::new(move || drawn.with(|d| d.as_ref().map(|p| p.answers.clone())));
     view! {
         <dl class="answers">
             {move || answers.get().into_iter().flatten().map(|answer| view! {
@@ -78,7 +79,7 @@ fn Answers(
                     <dd><Icon glyph=Glyph::of(answer.tone)/><span>{answer.answer}</span></dd>
                     <dd class="line">{answer.detail}</dd>
                 </div>
-            }).collect_view()}
+            }.into_any()).collect_view()}
         </dl>
     }
     .into_any()
@@ -90,7 +91,7 @@ fn Lines(
     /// The lines.
     lines: Signal<Vec<String>>,
 ) -> impl IntoView {
-    view! { {move || lines.get().into_iter().map(|line| view! { <span class="line">{line}</span> }).collect_view()} }
+    view! { {move || lines.get().into_iter().map(|line| view! { <span class="line">{line}</span> }.into_any()).collect_view()} }.into_any()
 }
 
 fn way(stroke: Stroke) -> &'static str {
@@ -110,8 +111,9 @@ fn Ways(
 ) -> impl IntoView {
     let count = |line: AgentLine, to: &str| {
         let said = format!("{} use the {to}", if line.agents == 1 { "agent" } else { "agents" });
-        (matches!(line.stroke, Stroke::Thick | Stroke::Thin) || line.agents > 0)
-            .then(|| view! { {grouped(line.agents)}<span class="visually-hidden">{format!(" {said}")}</span> })
+        (matches!(line.stroke, Stroke::Thick | Stroke::Thin) || line.agents > 0).then(|| {
+            view! { {grouped(line.agents)}<span class="visually-hidden">{format!(" {said}")}</span> }.into_any()
+        })
     };
     // The line that is thick is drawn last, on top.
     view! {
@@ -141,20 +143,20 @@ fn Server(
 ) -> impl IntoView {
     let host = ContextHost::new();
     let element = NodeRef::<html::Div>::new();
-    let exists = Memo::new(move |_| server.with(Option::is_some));
-    let here = Memo::new(move |_| server.with(|s| s.as_ref().is_some_and(|s| s.here)));
-    let tone = Memo::new(move |_| server.with(|s| s.as_ref().map_or(Tone::Neutral, |s| s.tone)));
-    let state = Memo::new(move |_| server.with(|s| s.as_ref().map(|s| s.state.clone()).unwrap_or_default()));
-    let name = Memo::new(move |_| server.with(|s| s.as_ref().map(|s| s.name.clone()).unwrap_or_default()));
-    let dashboard = Memo::new(move |_| server.with(|s| s.as_ref().and_then(|s| s.dashboard.clone())));
+    let exists = Memo::new(move || server.with(Option::is_some));
+    let here = Memo::new(move || server.with(|s| s.as_ref().is_some_and(|s| s.here)));
+    let tone = Signal::derive(move || server.with(|s| s.as_ref().map_or(Tone::Neutral, |s| s.tone)));
+    let state = Memo::new(move || server.with(|s| s.as_ref().map(|s| s.state.clone()).unwrap_or_default()));
+    let name = Memo::new(move || server.with(|s| s.as_ref().map(|s| s.name.clone()).unwrap_or_default()));
+    let dashboard = Memo::new(move || server.with(|s| s.as_ref().and_then(|s| s.dashboard.clone())));
     let lines = Signal::derive(move || server.with(|s| s.as_ref().map(|s| s.lines.clone()).unwrap_or_default()));
-    let age = Memo::new(move |_| server.with(|s| s.as_ref().and_then(|s| s.age.clone())));
+    let age = Memo::new(move || server.with(|s| s.as_ref().and_then(|s| s.age.clone())));
     let title = move || format!("{} server \u{2014} {}", role.title(), state.get());
     let inside = move || {
         view! {
             <div class="box-head">
                 <span class="state-mark" aria-hidden="true"><Icon glyph=Signal::derive(move || Glyph::of(tone.get()))/></span>
-                <strong>{title}</strong>
+                <strong>{move || title()}</strong>
             </div>
             <p class="box-name">
                 {move || match dashboard.get() {
@@ -164,11 +166,11 @@ fn Server(
                 <If when=here><span class="muted">" (this server)"</span></If>
             </p>
             <Lines lines=lines/>
-            <If when=move || age.get().is_some()><span class="line age">{age}</span></If>
-        }
+            <If when=move || age.get().is_some()><span class="line age">{move || age.get()}</span></If>
+        }.into_any()
     };
     let class = move || format!("server-box {}", tone_class(tone.get()));
-    move || {
+    let server = move || {
         if !exists.get() {
             return view! { <NoBackup/> }.into_any();
         }
@@ -194,7 +196,8 @@ fn Server(
             </div>
         }
         .into_any()
-    }
+    };
+    view! { {move || server()} }.into_any()
 }
 
 /// What to do about a zone without a Backup.

@@ -11,6 +11,7 @@ use crate::{
     browser::{self, Step},
     components::{Badge, Dialog, Fact, If, Notices, When, problem_text, state_tone},
     live::Live,
+    memo::Memo,
     pages::form_problem,
     present::{
         number::{counted, grouped},
@@ -87,7 +88,7 @@ pub fn SessionMenu(state: TableState, may: Memo<bool>) -> impl IntoView {
             state.menu.set(None);
         }
     };
-    let sessions = Memo::new(move |_| {
+    let sessions = Memo::new(move || {
         let Some(asked) = state.menu.get() else { return Vec::new() };
         if state.list.selected.with(|s| s.contains(&asked.key)) {
             state.list.selected_sessions()
@@ -95,7 +96,7 @@ pub fn SessionMenu(state: TableState, may: Memo<bool>) -> impl IntoView {
             state.list.session(&asked.key).into_iter().collect()
         }
     });
-    let one = Memo::new(move |_| state.menu.get().and_then(|asked| state.list.session(&asked.key)));
+    let one = Memo::new(move || state.menu.get().and_then(|asked| state.list.session(&asked.key)));
     let act = move |action| move |_| state.acting.set(Some(Acting { action, sessions: sessions.get_untracked() }));
     let many = move || {
         if sessions.with(|s| s.len() > 1) { format!(" {} sessions", sessions.with(Vec::len)) } else { String::new() }
@@ -170,7 +171,7 @@ pub fn ActionDialog(state: TableState) -> impl IntoView {
     let title = Signal::derive(move || state.acting.with(|acting| acting.as_ref().map(heading).unwrap_or_default()));
     view! {
         <Dialog open=open title=title>
-            {move || state.acting.get().map(|acting| view! { <ActionForm acting=acting state=state/> })}
+            {move || state.acting.get().map(|acting| view! { <ActionForm acting=acting state=state/> }.into_any())}
         </Dialog>
     }
     .into_any()
@@ -205,11 +206,11 @@ fn ActionForm(acting: Acting, state: TableState) -> impl IntoView {
         .take(MAX_NAMED)
         .map(|s| {
             let kind = s.session_type.map(|t| format!(", {}", t.as_str())).unwrap_or_default();
-            view! { <li><strong>{s.user.clone()}</strong>{format!(" on {}{kind}", s.machine)}</li> }
+            view! { <li><strong>{s.user.clone()}</strong>{format!(" on {}{kind}", s.machine)}</li> }.into_any()
         })
         .collect();
     let more = acting.sessions.len().saturating_sub(MAX_NAMED) as u64;
-    let more = (more > 0).then(|| view! { <li class="muted">{format!("and {} more", grouped(more))}</li> });
+    let more = (more > 0).then(|| view! { <li class="muted">{format!("and {} more", grouped(more))}</li> }.into_any());
     let button = heading(&acting);
     let action = acting.action;
     let keys: Vec<_> = acting.sessions.iter().map(|s| s.key.to_string()).collect();
@@ -222,7 +223,7 @@ fn ActionForm(acting: Acting, state: TableState) -> impl IntoView {
         problem.set(None);
         let keys = keys.clone();
         spawn_local(async move {
-            match api::session_actions(keys, action, reason.get_untracked()).await {
+            match api::ask(api::ActOnSessions { keys, action, reason: reason.get_untracked() }).await {
                 Ok(outcomes) => {
                     let tone = if outcomes.iter().all(|o| o.done.is_some()) { Tone::Ok } else { Tone::Attention };
                     notices.tell(tone, words::action_result(action, &outcomes));
@@ -246,14 +247,14 @@ fn ActionForm(acting: Acting, state: TableState) -> impl IntoView {
                     maxlength="500"
                     autocomplete="off"
                     autofocus
-                    prop:value=reason
+                    prop:value=move || reason.get()
                     on:input=move |event| reason.set(event_target_value(&event))
                 />
                 <small class="muted">"It is kept with what is done."</small>
             </label>
-            <div role="alert">{move || problem.get().map(|p| view! { <p class="job-text bad">{problem_text(&p)}</p> })}</div>
+            <div role="alert">{move || problem.get().map(|p| view! { <p class="job-text bad">{problem_text(&p)}</p> }.into_any())}</div>
             <div class="buttons">
-                <button class="danger-fill" disabled=busy>
+                <button class="danger-fill" disabled=move || busy.get()>
                     {move || if busy.get() { "Working…".to_owned() } else { button.clone() }}
                 </button>
                 <button r#type="button" on:click=move |_| state.acting.set(None)>"Cancel"</button>
@@ -269,7 +270,7 @@ pub fn DetailsDialog(state: TableState) -> impl IntoView {
     let open = RwSignal::new(false);
     Effect::new(move |_| open.set(state.details.with(Option::is_some)));
     on_closed(open, state, move || state.details.set(None));
-    let session = Memo::new(move |_| {
+    let session = Memo::new(move || {
         let key = state.details.get()?;
         state.list.rows.with(|rows| rows.iter().find(|r| r.key == key).map(|r| r.session.get()))
     });
@@ -300,7 +301,7 @@ fn Details(session: SessionView) -> impl IntoView {
     };
     let ended = (session.state == SessionState::Closed).then(|| {
         let by = text(session.closed_by.clone());
-        view! { <Fact name="Ended"><When at=session.closed_at seconds=true/>{format!(" by {by}")}</Fact> }
+        view! { <Fact name="Ended"><When at=session.closed_at seconds=true/>{format!(" by {by}")}</Fact> }.into_any()
     });
     view! {
         <dl class="facts">

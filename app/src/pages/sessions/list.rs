@@ -84,7 +84,7 @@ impl SessionList {
             self.loading.set(true);
         }
         spawn_local(async move {
-            let answer = api::sessions(wanted.query()).await;
+            let answer = api::ask(api::GetSessions { query: wanted.query() }).await;
             // A later request has been made: its answer counts.
             if self.turn.get_value() != turn {
                 return;

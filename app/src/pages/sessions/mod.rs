@@ -9,8 +9,8 @@ mod wanted;
 
 use leptos::{ev, prelude::*};
 
-use super::{WithQuickAccess, shown};
-use crate::{api, browser, components::PageHead, live::Live, present::number::grouped};
+use super::{WithQuickAccess, loading, shown};
+use crate::{api, browser, components::PageHead, live::Live, memo::Memo, present::number::grouped, reading::Reading};
 use leptos_router::hooks::use_query_map;
 use list::SessionList;
 use wanted::Wanted;
@@ -20,10 +20,10 @@ use wanted::Wanted;
 pub fn SessionsPage() -> impl IntoView {
     let live = Live::of_page();
     let query = use_query_map();
-    let wanted = Memo::new(move |_| query.with(|query| Wanted::read(|name| query.get(name))));
+    let wanted = Memo::new(move || query.with(|query| Wanted::read(|name| query.get(name))));
     let list = SessionList::new();
-    let first = Resource::new_blocking(|| (), move |()| api::sessions(wanted.get_untracked().query()));
-    let version = Memo::new(move |_| live.read(|o| o.server.sessions_version));
+    let first = Reading::new(|| (), move |()| api::ask(api::GetSessions { query: wanted.get_untracked().query() }));
+    let version = Memo::new(move || live.read(|o| o.server.sessions_version));
 
     Effect::new(move |before: Option<(Wanted, u64)>| {
         let now = (wanted.get(), version.get());
@@ -37,7 +37,7 @@ pub fn SessionsPage() -> impl IntoView {
     let slash = window_event_listener_if_browser();
     on_cleanup(move || drop(slash));
 
-    let count = Memo::new(move |_| {
+    let count = Memo::new(move || {
         // Until the list has told its own count, that of the whole zone stands for the whole list.
         let all = (!wanted.with(Wanted::filtered)).then(|| live.read(|o| o.figures.open_sessions));
         let total = list.total.get().or(all);
@@ -47,11 +47,11 @@ pub fn SessionsPage() -> impl IntoView {
         <PageHead title="User sessions" count=count/>
         <WithQuickAccess>
             <toolbar::Toolbar wanted=wanted/>
-            <Suspense fallback=|| view! { <p class="loading">"Loading…"</p> }>
+            <Suspense fallback=loading>
                 {move || Suspend::new(async move {
-                    shown(first.await, |page| {
+                    shown(first.done().await, |page| {
                         list.begin(page);
-                        view! { <table::Table list=list wanted=wanted/> }
+                        view! { <table::Table list=list wanted=wanted/> }.into_any()
                     })
                 })}
             </Suspense>

@@ -1,12 +1,13 @@
 //! One row. On narrow screens it is two lines.
 
 use leptos::prelude::*;
-use userlock_core::api::SessionState;
+use userlock_core::api::{SessionState, Tone};
 
 use super::{actions::MenuAsked, list::Row, table::TableState};
 use crate::{
     components::{Ago, Badge, Glyph, Icon, If, When, state_tone},
     live::Live,
+    memo::Memo,
     present::{rows::Mark, time},
 };
 
@@ -29,7 +30,7 @@ pub fn RowView(
         let session = session.clone();
         move |what: fn(&userlock_core::api::SessionView) -> Option<String>| {
             let session = session.clone();
-            Memo::new(move |_| session.with(what).unwrap_or_else(|| DASH.to_owned()))
+            Memo::new(move || session.with(what).unwrap_or_else(|| DASH.to_owned()))
         }
     };
     let user = field(|s| Some(if s.user.is_empty() { "not known".into() } else { s.user.clone() }));
@@ -41,25 +42,25 @@ pub fn RowView(
     let state_word = field(|s| Some(s.state.as_str().to_owned()));
     let times = {
         let session = session.clone();
-        Memo::new(move |_| session.with(|s| (s.since, s.last_activity, s.closed_at, s.state)))
+        Memo::new(move || session.with(|s| (s.since, s.last_activity, s.closed_at, Some(s.state))))
     };
     let silent = {
         let session = session.clone();
-        Memo::new(move |_| session.with(|s| s.unconfirmed.then_some(s.silent_since)))
+        Memo::new(move || session.with(|s| s.unconfirmed.then_some(s.silent_since)))
     };
-    let tone = Signal::derive(move || state_tone(times.get().3));
+    let tone = Signal::derive(move || times.get().3.map_or(Tone::Neutral, state_tone));
     let silent_text = move || match silent.get() {
         Some(Some(since)) => format!("machine silent for {}", time::coarse(live.now.get() - since)),
         Some(None) => "machine silent".to_owned(),
         None => String::new(),
     };
-    let duration = Memo::new(move |_| match times.get() {
+    let duration = Memo::new(move || match times.get() {
         (Some(since), _, closed, _) => time::duration(closed.unwrap_or_else(|| live.now.get()) - since),
         _ => DASH.to_owned(),
     });
-    let selected = Memo::new(move |_| key.with_value(|key| state.list.selected.with(|s| s.contains(key))));
+    let selected = Memo::new(move || key.with_value(|key| state.list.selected.with(|s| s.contains(key))));
     // One row can be reached by Tab: the one that was last, or else the first.
-    let reachable = Memo::new(move |_| {
+    let reachable = Memo::new(move || {
         key.with_value(|key| match state.list.active.get() {
             Some(active) => active == *key,
             None => state.list.rows.with(|rows| rows.first().is_some_and(|first| first.key == *key)),
@@ -97,26 +98,26 @@ pub fn RowView(
                         value=key.get_value()
                         tabindex="-1"
                         aria-label=move || format!("Select {}", label())
-                        prop:checked=selected
+                        prop:checked=move || selected.get()
                         on:change=move |_| key.with_value(|key| state.list.toggle(key))
                     />
                 </If>
             </td>
-            <th scope="row" class="column-user" title=display>{user}</th>
-            <td class="column-type">{session_type}</td>
+            <th scope="row" class="column-user" title=move || display.get()>{move || user.get()}</th>
+            <td class="column-type">{move || session_type.get()}</td>
             <td class="column-state">
                 <Badge tone=tone text=state_word/>
                 <If when=move || silent.get().is_some()>
-                    <span class="badge warn" title=silent_text>"unconfirmed"<span class="visually-hidden">", "{silent_text}</span></span>
+                    <span class="badge warn" title=silent_text>"unconfirmed"<span class="visually-hidden">", "{move || silent_text()}</span></span>
                 </If>
             </td>
-            <td class="column-machine" data-type=move || session_type.get()>{machine}</td>
-            <td class="column-client_name">{client}</td>
-            <td class="column-client_address">{address}</td>
+            <td class="column-machine" data-type=move || session_type.get()>{move || machine.get()}</td>
+            <td class="column-client_name">{move || client.get()}</td>
+            <td class="column-client_address">{move || address.get()}</td>
             <td class="column-since"><When at=Signal::derive(move || times.get().0)/></td>
             <td class="column-last_activity"><Ago at=Signal::derive(move || times.get().1)/></td>
             <td class="column-duration">
-                {move || if times.get().3 == SessionState::Closed { format!("{}, closed", duration.get()) } else { duration.get() }}
+                {move || if times.get().3 == Some(SessionState::Closed) { format!("{}, closed", duration.get()) } else { duration.get() }}
             </td>
             <td class="column-menu">
                 <button

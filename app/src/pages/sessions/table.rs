@@ -1,20 +1,23 @@
 //! The table with its bulk actions, its menu and its pages.
 
+use std::sync::Arc;
+
 use leptos::{html, prelude::*};
 use userlock_core::api::SessionAction;
 use web_sys::KeyboardEvent;
 
 use super::{
     actions::{Acting, ActionDialog, DetailsDialog, MenuAsked, SessionMenu},
-    list::SessionList,
+    list::{Row, SessionList},
     row::RowView,
     wanted::{COLUMNS, Wanted},
 };
 use crate::{
     api::Right,
     browser::{self, Step},
-    components::{Glyph, Icon, If, problem_text},
+    components::{Each, Glyph, Icon, If, Item, problem_text},
     live::Live,
+    memo::Memo,
     present::number::grouped,
 };
 
@@ -43,8 +46,12 @@ pub fn Table(
     let state =
         TableState { list, menu: RwSignal::new(None), details: RwSignal::new(None), acting: RwSignal::new(None) };
     let body = NodeRef::<html::Tbody>::new();
-    let may = Memo::new(move |_| live.may(Right::Operate));
-    let empty = Memo::new(move |_| list.rows.with(Vec::is_empty));
+    let may = Memo::new(move || live.may(Right::Operate));
+    let empty = Memo::new(move || list.rows.with(Vec::is_empty));
+    let row = move |row: Row| -> Item {
+        (row.key.clone(), Arc::new(move || view! { <RowView row=row.clone() state=state may=may/> }.into_any()))
+    };
+    let rows = Signal::derive(move || list.rows.get().into_iter().map(row).collect());
     let on_key = move |event: KeyboardEvent| on_key(&event, state, body);
     view! {
         <form class="panel sessions" method="post" action="/fn/session-actions" on:submit=move |event| event.prevent_default()>
@@ -57,9 +64,7 @@ pub fn Table(
                     <caption class="visually-hidden">"User sessions"</caption>
                     <Head list=list wanted=wanted may=may/>
                     <tbody node_ref=body on:keydown=on_key>
-                        <For each=move || list.rows.get() key=|row| row.key.clone() let:row>
-                            <RowView row=row state=state may=may/>
-                        </For>
+                        <Each items=rows/>
                     </tbody>
                 </table>
             </div>
@@ -102,13 +107,13 @@ fn on_key(event: &KeyboardEvent, state: TableState, body: NodeRef<html::Tbody>) 
 /// The names of the columns, which sort.
 #[component]
 fn Head(list: SessionList, wanted: Memo<Wanted>, may: Memo<bool>) -> impl IntoView {
-    let all = Memo::new(move |_| {
+    let all = Memo::new(move || {
         let count = list.rows.with(Vec::len);
         count > 0 && list.selected.with(|s| s.len() == count)
     });
-    let some = Memo::new(move |_| !all.get() && list.selected.with(|s| !s.is_empty()));
+    let some = Memo::new(move || !all.get() && list.selected.with(|s| !s.is_empty()));
     let column = move |(slug, name): (&'static str, &'static str)| {
-        let sorted = Memo::new(move |_| wanted.with(|w| (w.sorted().0 == slug).then(|| w.sorted().1)));
+        let sorted = Memo::new(move || wanted.with(|w| (w.sorted().0 == slug).then(|| w.sorted().1)));
         let order = move || sorted.get().map(|reversed| if reversed { "descending" } else { "ascending" });
         view! {
             <th scope="col" class=format!("column-{slug}") aria-sort=order>
@@ -119,7 +124,7 @@ fn Head(list: SessionList, wanted: Memo<Wanted>, may: Memo<bool>) -> impl IntoVi
                     </If>
                 </a>
             </th>
-        }
+        }.into_any()
     };
     view! {
         <thead>
@@ -130,8 +135,8 @@ fn Head(list: SessionList, wanted: Memo<Wanted>, may: Memo<bool>) -> impl IntoVi
                             r#type="checkbox"
                             class="with-script"
                             aria-label="Select all rows of this page"
-                            prop:checked=all
-                            prop:indeterminate=some
+                            prop:checked=move || all.get()
+                            prop:indeterminate=move || some.get()
                             on:change=move |event| list.select_all(event_target_checked(&event))
                         />
                     </If>
@@ -148,7 +153,7 @@ fn Head(list: SessionList, wanted: Memo<Wanted>, may: Memo<bool>) -> impl IntoVi
 /// What can be done with the selected rows. Without JavaScript it asks for the reason itself.
 #[component]
 fn Bulk(state: TableState, may: Memo<bool>) -> impl IntoView {
-    let count = Memo::new(move |_| state.list.selected.with(|s| s.len() as u64));
+    let count = Memo::new(move || state.list.selected.with(|s| s.len() as u64));
     let act =
         move |action| move |_| state.acting.set(Some(Acting { action, sessions: state.list.selected_sessions() }));
     view! {
@@ -182,7 +187,7 @@ fn Empty(wanted: Memo<Wanted>) -> impl IntoView {
                     <h2>"No sessions yet"</h2>
                     <p>"A session appears here as soon as an enrolled machine reports a logon. Enrol the first machine on it, with the enrolment string in a file that only root can read:"</p>
                     <code class="command">"userlock-agent enrol --string-file enrolment.txt --state-dir /var/lib/userlock-agent"</code>
-                }
+                }.into_any()
             >
                 <h2>"No session fits"</h2>
                 <p>"No session of this zone is as you ask for."</p>
@@ -196,21 +201,21 @@ fn Empty(wanted: Memo<Wanted>) -> impl IntoView {
 /// Which rows these are, and the way to the others.
 #[component]
 fn Pages(list: SessionList, wanted: Memo<Wanted>) -> impl IntoView {
-    let range = Memo::new(move |_| {
+    let range = Memo::new(move || {
         let rows = list.count.get();
         let from = wanted.with(|w| w.from);
         let of = list.total.get().map(|total| format!(" of {}", grouped(total))).unwrap_or_default();
         if rows == 0 { String::new() } else { format!("{}–{}{of}", grouped(from), grouped(from + rows - 1)) }
     });
-    let next = Memo::new(move |_| list.next.get().map(|cursor| wanted.with(|w| w.next(&cursor, list.count.get()))));
-    let later = Memo::new(move |_| wanted.with(|w| !w.cursor.is_empty()));
+    let next = Memo::new(move || list.next.get().map(|cursor| wanted.with(|w| w.next(&cursor, list.count.get()))));
+    let later = Memo::new(move || wanted.with(|w| !w.cursor.is_empty()));
     view! {
         <nav class="pages" aria-label="Pages of the list">
-            <span class="muted">{range}</span>
+            <span class="muted">{move || range.get()}</span>
             <If when=later>
                 <a class="button" href=move || wanted.with(|w| w.with(|_| {}))>"First page"</a>
             </If>
-            {move || next.get().map(|href| view! { <a class="button" href=href rel="next">"Next page"</a> })}
+            {move || next.get().map(|href| view! { <a class="button" href=href rel="next">"Next page"</a> }.into_any())}
         </nav>
     }
     .into_any()

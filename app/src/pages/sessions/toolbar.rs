@@ -7,7 +7,10 @@ use leptos_router::{NavigateOptions, hooks::use_navigate};
 use userlock_core::event::SessionType;
 
 use super::wanted::Wanted;
-use crate::components::{Glyph, Icon, If};
+use crate::{
+    components::{Glyph, Icon, If},
+    memo::Memo,
+};
 
 /// How long, in ms, typing must rest until it is searched for.
 const REST_MS: u64 = 250;
@@ -52,9 +55,12 @@ pub fn Toolbar(
                         <Icon glyph=Glyph::Close/>
                     </a>
                 }
+                .into_any()
             })
         }
     };
+    let user = chip("user", |w| &w.user, |w| w.user.clear());
+    let machine = chip("machine", |w| &w.machine, |w| w.machine.clear());
     view! {
         <form class="toolbar" role="search" action="/sessions" method="get" on:submit=move |event| event.prevent_default()>
             <label class="search">
@@ -79,7 +85,7 @@ pub fn Toolbar(
                     <option value="">"any"</option>
                     {SessionType::ALL.map(|t| view! {
                         <option value=t.as_str() selected=move || wanted.with(|w| w.session_type == t.as_str())>{t.as_str()}</option>
-                    }).collect_view()}
+                    }.into_any()).collect_view()}
                 </select>
             </label>
             <label class="filter">
@@ -87,11 +93,11 @@ pub fn Toolbar(
                 <select name="state" on:change=move |event| go(wanted.get_untracked().with(|w| w.state = event_target_value(&event)))>
                     {STATES.map(|(value, word)| view! {
                         <option value=value selected=move || wanted.with(|w| w.state == value)>{word}</option>
-                    }).collect_view()}
+                    }.into_any()).collect_view()}
                 </select>
             </label>
-            {chip("user", |w| &w.user, |w| w.user.clear())}
-            {chip("machine", |w| &w.machine, |w| w.machine.clear())}
+            {move || user()}
+            {move || machine()}
             <input r#type="hidden" name="sort" value=move || wanted.with(|w| w.sort.clone())/>
             <button class="without-script">"Search"</button>
             <If when=move || wanted.with(Wanted::filtered)>
