@@ -94,21 +94,28 @@ pub struct PamCall {
 }
 
 impl PamCall {
-    /// Who it is about.
+    /// Who it is about. What is told besides the user stays within the bounds of a [`Who`], whatever the machine tells.
     #[must_use]
     pub fn who(&self, display_name: Option<String>) -> Who {
-        let rhost = Some(self.rhost.trim()).filter(|host| !host.is_empty()).map(str::to_owned);
-        let from_elsewhere = rhost.is_some() || TERMINAL_SERVICES.contains(&self.service.as_str());
+        let from_elsewhere = !self.rhost.trim().is_empty() || TERMINAL_SERVICES.contains(&self.service.as_str());
+        let rhost = clean(&self.rhost);
         let is_address = rhost.as_deref().is_some_and(|host| host.parse::<IpAddr>().is_ok());
         let (client_name, client_address) = if is_address { (None, rhost) } else { (rhost, None) };
         Who {
             user: self.user.clone(),
-            display_name: display_name.filter(|name| name.len() <= MAX_NAME_BYTES),
+            display_name: display_name.as_deref().and_then(clean),
             session_type: if from_elsewhere { SessionType::Terminal } else { SessionType::Workstation },
             client_name,
             client_address,
         }
     }
+}
+
+/// A name without its control characters; `None` when nothing is left of it, or too much.
+fn clean(name: &str) -> Option<String> {
+    let name: String = name.chars().filter(|c| !c.is_control()).collect();
+    let name = name.trim();
+    (!name.is_empty() && name.len() <= MAX_NAME_BYTES).then(|| name.to_owned())
 }
 
 /// What is asked over the socket.
@@ -348,6 +355,17 @@ mod tests {
         let who = call("sshd", "fe80::1").who(Some("x".repeat(300)));
         assert_eq!((who.client_address.as_deref(), who.client_name, who.display_name), (Some("fe80::1"), None, None));
         assert_eq!(call("sshd", "pc-7.example").who(None).client_name.as_deref(), Some("pc-7.example"));
+    }
+
+    #[test]
+    fn what_is_told_besides_the_user_never_makes_a_question_unusable() {
+        let who = call("sshd", "pc\u{85}-7").who(Some("Ali\u{85}ce\tLiddell\n".into()));
+        assert!(who.within_bounds());
+        assert_eq!((who.display_name.as_deref(), who.client_name.as_deref()), (Some("AliceLiddell"), Some("pc-7")));
+        let who = call("login", "\u{1}").who(Some("\u{85} \u{7f}".into()));
+        assert!(who.within_bounds() && who.session_type == SessionType::Terminal);
+        assert_eq!((who.display_name, who.client_name), (None, None));
+        assert!(call("sshd", &"x".repeat(300)).who(None).within_bounds());
     }
 
     #[test]

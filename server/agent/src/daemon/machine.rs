@@ -14,8 +14,8 @@ use userlock_core::{
     },
     agent_api::DecisionRequest,
     event::{
-        Boot, Command, CommandAction, CommandOutcome, Denied, Inventory, Logon, LogonId, MAX_TEXT_BYTES,
-        OfflineDecision, SessionChange, Who, kind,
+        Command, CommandAction, CommandOutcome, Denied, Inventory, Logon, LogonId, MAX_TEXT_BYTES, OfflineDecision,
+        SessionChange, Who, kind,
     },
     id::DecisionId,
 };
@@ -23,7 +23,7 @@ use userlock_core::{
 use crate::{
     accounts::Accounts,
     files::{Durability, replace_json},
-    hook::{Answer, HookFiles, HookSettings, Note, OwnAnswer, PamCall, Phase},
+    hook::{Answer, HookFiles, HookSettings, OwnAnswer, PamCall, Phase},
     reporter::{Decided, Host, Reporter, Zone},
     sessions::{Admitted, LINE, Sessions},
     signals::{GRACE, end_session},
@@ -34,11 +34,11 @@ use crate::{
 /// The machine.
 pub struct Machine {
     dir: PathBuf,
-    files: HookFiles,
+    pub(super) files: HookFiles,
     ignored_services: Vec<String>,
     accounts: Accounts,
     /// Locked before anything of the reporter.
-    sessions: Mutex<Sessions>,
+    pub(super) sessions: Mutex<Sessions>,
     admitted: Mutex<Admitted>,
     seen: Mutex<Seen>,
 }
@@ -103,7 +103,7 @@ impl Machine {
         }
     }
 
-    fn sessions(&self) -> MutexGuard<'_, Sessions> {
+    pub(super) fn sessions(&self) -> MutexGuard<'_, Sessions> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -113,44 +113,18 @@ impl Machine {
         self.sessions().len()
     }
 
-    /// Reports what happened while the agent was away: a boot, what the hook noted, who is still here.
-    ///
-    /// # Errors
-    /// The spool could not be written.
-    pub(super) fn begin(&self, reporter: &Reporter, fresh: bool) -> Result<(), SpoolError> {
-        let mut sessions = self.sessions();
-        let new_boot = sessions.new_boot();
-        let notes = self.files.notes()?;
-        let (before, of_boot): (Vec<_>, Vec<_>) = notes.iter().partition(|(_, note)| note.boot != reporter.boot());
-        if fresh {
-            let inventory = Draft::new(kind::INVENTORY, wall_ms(), &sessions.inventory())?;
-            self.record_with(&mut sessions, reporter, &[inventory])?;
-        }
-        for (_, note) in before {
-            self.record_note(&mut sessions, reporter, note)?;
-        }
-        if new_boot {
-            let boot = Draft::new(kind::BOOT, wall_ms(), &Boot { boot: reporter.boot() })?;
-            self.record_with(&mut sessions, reporter, &[boot])?;
-        }
-        for (_, note) in of_boot {
-            self.record_note(&mut sessions, reporter, note)?;
-        }
-        if !fresh || !sessions.is_empty() {
-            let inventory = Draft::new(kind::INVENTORY, wall_ms(), &sessions.inventory())?;
-            self.record_with(&mut sessions, reporter, &[inventory])?;
-        }
-        self.files.forget(&notes)?;
-        Ok(())
-    }
-
     /// Reports events, and takes over the sessions that they open and end.
     fn record(&self, reporter: &Reporter, drafts: &[Draft]) -> Result<(), SpoolError> {
         let mut sessions = self.sessions();
         self.record_with(&mut sessions, reporter, drafts)
     }
 
-    fn record_with(&self, sessions: &mut Sessions, reporter: &Reporter, drafts: &[Draft]) -> Result<(), SpoolError> {
+    pub(super) fn record_with(
+        &self,
+        sessions: &mut Sessions,
+        reporter: &Reporter,
+        drafts: &[Draft],
+    ) -> Result<(), SpoolError> {
         let ids = reporter.report_all(drafts)?;
         if let Err(error) = sessions.numbered(drafts, ids.last()) {
             tracing::error!(%error, "the recorded sessions could not be written");
@@ -172,46 +146,7 @@ impl Machine {
         if drafts.is_empty() { Ok(()) } else { self.record_with(&mut sessions, reporter, &drafts) }
     }
 
-    fn take_notes(&self, reporter: &Reporter) -> Result<(), SpoolError> {
-        let notes = self.files.notes()?;
-        if notes.is_empty() {
-            return Ok(());
-        }
-        let mut sessions = self.sessions();
-        for (_, note) in &notes {
-            self.record_note(&mut sessions, reporter, note)?;
-        }
-        Ok(self.files.forget(&notes)?)
-    }
-
-    /// Reports what a note tells of. What the daemon has heard of already is not told again.
-    fn record_note(&self, sessions: &mut Sessions, reporter: &Reporter, note: &Note) -> Result<(), SpoolError> {
-        let mut drafts = Vec::new();
-        let call = &note.call;
-        let who = call.who(Accounts::display_name(&call.user));
-        let Some(logon) = call.opener.logon_id().filter(|_| who.within_bounds()) else { return Ok(()) };
-        let recorded = sessions.get(&logon).is_some();
-        let of_boot = note.boot == reporter.boot();
-        match call.phase {
-            Phase::Account => {
-                if let Some(answer) = &note.answer {
-                    self.draft_offline(call.decision_id, &who, answer, note.at, &mut drafts)?;
-                }
-            }
-            Phase::OpenSession if !recorded => {
-                let event = Logon { boot: note.boot, logon, decision_id: None, who };
-                drafts.push(Draft::new(kind::LOGON, note.at, &event)?);
-            }
-            Phase::CloseSession if recorded || !of_boot => {
-                let event = SessionChange { boot: note.boot, logon, reason: None };
-                drafts.push(Draft::new(kind::LOGOFF, note.at, &event)?);
-            }
-            Phase::OpenSession | Phase::CloseSession => {}
-        }
-        if drafts.is_empty() { Ok(()) } else { self.record_with(sessions, reporter, &drafts) }
-    }
-
-    fn draft_offline(
+    pub(super) fn draft_offline(
         &self,
         decision_id: DecisionId,
         who: &Who,
@@ -250,6 +185,7 @@ impl Machine {
         }
         let who = call.who(Accounts::display_name(&call.user));
         if !who.within_bounds() {
+            tracing::error!(phase = ?call.phase, service = call.service, "PAM did not tell a usable user name");
             return Answer::Failed { error: "PAM did not tell a usable user name".into() };
         }
         let result = match call.phase {

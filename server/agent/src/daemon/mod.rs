@@ -1,6 +1,7 @@
 //! The daemon of a Linux machine.
 
 mod machine;
+mod notes;
 mod socket;
 
 use std::{

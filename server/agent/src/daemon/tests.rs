@@ -15,10 +15,10 @@ use userlock_core::{
 use super::*;
 use crate::{
     fake::{Fake, MACHINE, Mood},
-    hook::{Answer, IGNORED_SERVICES, PamCall, Phase, Request},
+    hook::{Answer, IGNORED_SERVICES, Note, OwnAnswer, PamCall, Phase, Request},
     pam::{self, Outcome},
     reporter::Status,
-    system::{Process, random_id},
+    system::{Process, random_id, wall_ms},
 };
 
 /// A program that calls PAM.
@@ -42,6 +42,18 @@ impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+fn call(phase: Phase, user: &str, service: &str, program: &Program) -> PamCall {
+    PamCall {
+        phase,
+        decision_id: DecisionId(random_id().unwrap()),
+        user: user.into(),
+        rhost: "10.0.0.9".into(),
+        tty: "ssh".into(),
+        service: service.into(),
+        opener: program.process(),
     }
 }
 
@@ -95,16 +107,14 @@ impl Setup {
     }
 
     fn hook(&self, phase: Phase, user: &str, service: &str, program: &Program) -> Outcome {
-        let call = PamCall {
-            phase,
-            decision_id: DecisionId(random_id().unwrap()),
-            user: user.into(),
-            rhost: "10.0.0.9".into(),
-            tty: "ssh".into(),
-            service: service.into(),
-            opener: program.process(),
-        };
+        let call = call(phase, user, service, program);
         tokio::task::block_in_place(|| pam::run(&call, &self.socket(), &self.state()))
+    }
+
+    /// Leaves a note as the hook does that nobody answered.
+    fn leave(&self, call: PamCall, answer: Option<OwnAnswer>) {
+        let note = Note { boot: boot_id().unwrap(), at: wall_ms(), call, answer };
+        HookFiles::new(&self.state()).leave(&note).unwrap();
     }
 
     /// What the server has of this kind, in the order in which it was written.
@@ -248,4 +258,21 @@ async fn a_second_daemon_is_refused() {
     let options =
         Options { state_dir: setup.state(), socket: setup.dir.path().join("b.sock"), ignored_services: vec![] };
     assert!(matches!(run(options, std::future::pending()).await, Err(DaemonError::InUse(_))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_note_without_a_usable_user_tells_what_it_can_and_keeps_no_other_back() {
+    let setup = Setup::new().await;
+    let _daemon = setup.daemon().await;
+    let (named, unnamed) = (Program::start(), Program::start());
+    for program in [&named, &unnamed] {
+        setup.hook(Phase::OpenSession, "alice", "sshd", program);
+    }
+    let answer = OwnAnswer { allow: true, policy: "allow".into(), reason: String::new(), why: "test".into() };
+    setup.leave(call(Phase::Account, "", "sshd", &named), Some(answer));
+    setup.leave(call(Phase::CloseSession, "", "sshd", &unnamed), None);
+    setup.leave(call(Phase::CloseSession, "alice", "sshd", &named), None);
+    setup.eventually("both have ended", |()| setup.events(kind::LOGOFF).len() == 2).await;
+    setup.eventually("no note is left", |()| HookFiles::new(&setup.state()).notes().unwrap().is_empty()).await;
+    assert!(setup.events(kind::OFFLINE_DECISION).is_empty());
 }
