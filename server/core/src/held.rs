@@ -13,6 +13,12 @@ use crate::{
 /// The number of buckets that digests are kept in.
 pub const BUCKETS: usize = 256;
 
+/// The most ranges of one origin that an agent can make. A writer numbers without gaps: it has one, and few more while
+/// records of it come by two ways.
+pub const MAX_SPANS: usize = 1_000;
+/// The most rejected records of an origin that are remembered by number; all are in the log.
+const MAX_REJECTED: usize = 10_000;
+
 /// Records that follow one another, with the chain before the first and at the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
@@ -241,6 +247,14 @@ impl Held {
         Ok(held.missing(first, last))
     }
 
+    /// Whether an agent's run leaves no more ranges of its origin than are kept track of. What joins or fills needs no room.
+    #[must_use]
+    pub fn has_room(&self, run: &Run) -> bool {
+        let (Some((first, last)), Some(entry)) = (run.span(), run.entries.first()) else { return true };
+        let Some(held) = self.origins.get(&entry.record.origin) else { return true };
+        held.spans.len() < MAX_SPANS || held.spans.iter().any(|s| s.first <= last + 1 && first <= s.last + 1)
+    }
+
     /// Adds a run, every record of which [`Self::offer`] called new.
     pub fn add(&mut self, run: &Run) {
         let (Some((first, last)), Some(entry)) = (run.span(), run.entries.first()) else { return };
@@ -249,7 +263,8 @@ impl Held {
         self.change(origin, |held| {
             held.rank = rank;
             held.insert(Span { first, last, before: run.before, chain });
-            held.rejected.extend(run.entries.iter().filter_map(|e| Some((e.record.seq, e.rejected?))));
+            let room = MAX_REJECTED.saturating_sub(held.rejected.len());
+            held.rejected.extend(run.entries.iter().filter_map(|e| Some((e.record.seq, e.rejected?))).take(room));
         });
     }
 

@@ -18,8 +18,9 @@ use crate::{
 
 /// From one look to the next.
 const EVERY: Duration = Duration::from_secs(1);
-/// How often closed sessions that are old enough are forgotten.
-const FORGET_EVERY_MS: u64 = 60_000;
+/// In so many of the 256 parts of the list are closed sessions that are old enough forgotten each second: in all of them
+/// within a minute and a half.
+const FORGET_PARTS: u8 = 3;
 /// A Backup that is silent for so long is told of, in ms.
 const SILENT_MS: u64 = 60_000;
 
@@ -35,7 +36,8 @@ pub async fn run(zone: Zone, journal: Journal, notes: mpsc::Receiver<Note>, stop
 async fn seconds(zone: &Zone, journal: &Journal) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let (mut last, mut forgot) = (monotonic_ms(), monotonic_ms());
+    let mut last = monotonic_ms();
+    let mut part: u8 = 0;
     let (mut silence, mut disk) = (Episode::default(), Episode::default());
     // When all records of both were last equal, by this server's clock: what closed before then is known to both.
     let mut equal_at = None;
@@ -61,19 +63,19 @@ async fn seconds(zone: &Zone, journal: &Journal) {
         if both_hold {
             equal_at = Some(clock::now_ms());
         }
-        if now.saturating_sub(forgot) >= FORGET_EVERY_MS {
-            forgot = now;
-            forget_closed(zone, equal_at);
+        for _ in 0..FORGET_PARTS {
+            forget_closed(zone, part, equal_at);
+            part = part.wrapping_add(1);
         }
     }
 }
 
-fn forget_closed(zone: &Zone, equal_at: Option<i64>) {
+fn forget_closed(zone: &Zone, part: u8, equal_at: Option<i64>) {
     let Some(equal_at) = equal_at else { return };
     let hours = zone.read(|s| s.settings.settings.retention.closed_sessions_hours);
     let before = clock::now_ms().saturating_sub(i64::from(hours) * 3_600_000).min(equal_at);
     let mut forgotten = 0;
-    zone.note_peer(|server| forgotten = server.state.forget_closed(before));
+    zone.note_peer(|server| forgotten = server.state.forget_closed(part, before));
     if forgotten > 0 {
         tracing::debug!(forgotten, "closed sessions older than the retention were forgotten");
     }

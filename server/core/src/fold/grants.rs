@@ -60,6 +60,9 @@ pub struct Decisions {
     /// Logons that named a decision which is not known here yet.
     used_early: BTreeSet<DecisionId>,
     commands: BTreeMap<CommandId, PendingCommand>,
+    /// The commands of each machine.
+    #[serde(skip)]
+    by_machine: BTreeMap<Machine, BTreeSet<CommandId>>,
     /// Results of commands that are not known here yet.
     done_early: BTreeMap<CommandId, CommandOutcome>,
     #[serde(skip)]
@@ -130,6 +133,7 @@ impl Decisions {
 
     pub(super) fn commanded(&mut self, record: &Record, command: &Command, now: i64) {
         let outcome = self.done_early.remove(&command.command_id);
+        self.by_machine.entry(command.session.machine.clone()).or_default().insert(command.command_id);
         self.commands.entry(command.command_id).or_insert_with(|| PendingCommand {
             command: Arc::new(command.clone()),
             // It is valid from when it was written, also when it comes here late; never longer than from now.
@@ -163,10 +167,10 @@ impl Decisions {
 
     /// The commands for a machine that are still to be told, with the ms for which each is valid.
     pub fn pending_for(&self, machine: &str, now: i64) -> impl Iterator<Item = (&PendingCommand, i64)> {
-        self.commands.values().filter_map(move |pending| {
+        let ids = self.by_machine.get(machine).into_iter().flatten();
+        ids.filter_map(|id| self.commands.get(id)).filter_map(move |pending| {
             let left = COMMAND_VALID_MS - now.saturating_sub(pending.learned);
-            let waits = pending.outcome.is_none() && !pending.taken && left > 0;
-            (waits && &*pending.command.session.machine == machine).then_some((pending, left))
+            (pending.outcome.is_none() && !pending.taken && left > 0).then_some((pending, left))
         })
     }
 
@@ -191,6 +195,10 @@ impl Decisions {
         self.realms = realms.clone();
         self.by_account.clear();
         self.expires = self.made.iter().map(|(id, made)| (made.expires(), *id)).collect();
+        self.by_machine.clear();
+        for (id, pending) in &self.commands {
+            self.by_machine.entry(pending.command.session.machine.clone()).or_default().insert(*id);
+        }
         for (id, made) in &self.made {
             if made.counts() {
                 let account = realms.canonical(&Account::parse(&made.decision.who.user));
@@ -272,7 +280,18 @@ impl Decisions {
                 self.leave_list(&account, id);
             }
         }
-        self.commands.retain(|_, pending| now.saturating_sub(pending.learned) < COMMAND_KEPT_MS);
+        let by_machine = &mut self.by_machine;
+        self.commands.retain(|id, pending| {
+            let stays = now.saturating_sub(pending.learned) < COMMAND_KEPT_MS;
+            let machine = &pending.command.session.machine;
+            if !stays && let Some(ids) = by_machine.get_mut(machine) {
+                ids.remove(id);
+                if ids.is_empty() {
+                    by_machine.remove(machine);
+                }
+            }
+            stays
+        });
         // What came before its cause is bounded by number: it is there to be met within seconds.
         for _ in 100_000..self.used_early.len() {
             self.used_early.pop_first();

@@ -112,13 +112,14 @@ impl State {
     }
 
     /// Forgets sessions that have been closed here since before `closed_before` (ms since 1970 UTC; after a start, anew
-    /// from then). Returns how many. The caller sees to it that both servers hold all records of them.
-    pub fn forget_closed(&mut self, closed_before: i64) -> usize {
+    /// from then), of one of the 256 buckets at a time, since nobody else gets at the state meanwhile. Returns how many. The
+    /// caller sees to it that both servers hold all records of them.
+    pub fn forget_closed(&mut self, bucket: u8, closed_before: i64) -> usize {
         let mut forgotten = 0;
-        for bucket in &mut self.buckets {
+        if let Some(bucket) = self.buckets.get_mut(usize::from(bucket)) {
             let old = |s: &Session| !s.derived.live && s.derived.closed_seen < closed_before;
             if !bucket.machines.values().any(|m| m.sessions.values().any(|s| old(s))) {
-                continue;
+                return 0;
             }
             for (name, machine) in &mut Arc::make_mut(bucket).machines {
                 let before = machine.sessions.len();

@@ -141,9 +141,9 @@ pub enum Refusal {
     /// Two writers under one name.
     #[error(transparent)]
     Fork(#[from] Fork),
-    /// The rank of an origin has changed.
-    #[error("origin {0} has another rank here")]
-    Rank(OriginId),
+    /// The records leave more holes in the numbering than are kept track of.
+    #[error("origin {0} has too many holes in its numbering: send what is missing first")]
+    TooManyHoles(OriginId),
     /// There is no such session, or it is closed.
     #[error("there is no such open session")]
     NoSuchSession,

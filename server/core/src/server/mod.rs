@@ -404,17 +404,20 @@ impl Server {
         self.sent.retain(|(_, of, _, span)| *of != origin || span.last < first);
     }
 
-    /// Files the records of an origin from `first` on, which this log has, under the name of `branch`, which holds them.
+    /// Files the records of an origin from `first` on, which this log has, under the name of a branch: of `branch`, which is
+    /// what of it was not filed before.
     pub fn file_branch(
         &mut self,
         origin: OriginId,
         first: u64,
         chain_before: crate::id::Chain,
-        branch: &Run,
+        branch: Option<&Run>,
         now: i64,
     ) {
         self.cut(origin, first, chain_before);
-        self.take_run(branch, None, now);
+        if let Some(branch) = branch {
+            self.take_run(branch, None, now);
+        }
     }
 
     /// Notes that the other server has exactly what this one has, but for the origins of some buckets.

@@ -11,7 +11,7 @@ use crate::{
     api::ServerRole,
     decision::{Question, decide},
     event::{self, Event, kind},
-    held::Held,
+    held::{Fork, Held},
     id::{AgentId, LogId},
     record::{Entry, Machine},
     settings::{Change, ZoneDocument, ZoneSettings},
@@ -84,6 +84,9 @@ impl Server {
         let rejected = |e: &Entry| Some(Rejected { seq: e.record.seq, code: e.rejected? });
         let rejected = run.run().entries.iter().filter_map(rejected).collect();
         batch.can_touch(&Touch::Origin(origin))?;
+        if !self.held().has_room(run.run()) {
+            return Err(Refusal::TooManyHoles(origin));
+        }
         self.take_new_parts(batch, LogId::NIL, run)?;
         batch.touch([Touch::Origin(origin)])?;
         batch.tickets.push(Ticket::Events { origin, rejected });
@@ -94,8 +97,10 @@ impl Server {
     fn take_new_parts(&self, batch: &mut Batch, source: LogId, read: ReadRun) -> Result<Vec<u16>, Refusal> {
         let Some(first) = read.run().entries.first() else { return Ok(Vec::new()) };
         let (origin, rank) = (first.record.origin, first.record.rank);
+        let parts = self.held().offer(read.run())?;
         if self.held().origin(origin).is_some_and(|held| held.rank != rank && !held.spans().is_empty()) {
-            return Err(Refusal::Rank(origin));
+            // A writer has one rank: whoever has another one is somebody else.
+            return Err(Fork { origin, at: first.record.seq }.into());
         }
         let mut kinds = Vec::new();
         let mut take = |read: ReadRun| {
@@ -104,7 +109,6 @@ impl Server {
             batch.bytes += read.run().entries.iter().map(|e| e.record.payload.len()).sum::<usize>();
             batch.taken.push(Taken { source, read });
         };
-        let parts = self.held().offer(read.run())?;
         if parts.len() == 1 && parts.first().copied() == read.run().span() {
             take(read);
         } else {

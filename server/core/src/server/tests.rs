@@ -309,7 +309,7 @@ fn a_branch_that_was_filed_is_not_waiting_under_the_old_name() {
     let chain = run.chain_at(1).unwrap();
     commit(&mut backup, Input::AgentRun { run: run.clone().into_read() }, 1).unwrap();
     let filed = crate::sync::branch(&run.entries[1..]).unwrap();
-    backup.file_branch(OriginId([1; 16]), 2, chain, &filed, 2);
+    backup.file_branch(OriginId([1; 16]), 2, chain, Some(&filed), 2);
     let head = |origin| backup.held().origin(origin).map(crate::held::HeldOrigin::head);
     assert_eq!(head(OriginId([1; 16])), Some(1));
     assert_eq!(head(filed.entries[0].record.origin), Some(1));

@@ -38,11 +38,17 @@ pub fn forked(mine: &Held, theirs: &BTreeMap<OriginId, Vec<Range>>) -> Option<Fo
     })
 }
 
-/// The number of the first record in which two branches of one origin differ; each is given whole, from the same number.
+/// The lowest number under which two logs have different records of one origin.
 #[must_use]
-pub fn first_difference(ours: &Run, theirs: &Run) -> Option<u64> {
-    let mut pairs = ours.entries.iter().zip(&theirs.entries);
-    pairs.find(|(a, b)| a.record.chain != b.record.chain).map(|(a, _)| a.record.seq)
+pub fn first_difference(ours: &[Run], theirs: &[Run]) -> Option<u64> {
+    let entries = |runs: &[Run]| -> BTreeMap<u64, Chain> {
+        runs.iter().flat_map(|run| &run.entries).map(|e| (e.record.seq, e.record.chain)).collect()
+    };
+    let theirs = entries(theirs);
+    entries(ours)
+        .into_iter()
+        .find(|(seq, chain)| theirs.get(seq).is_some_and(|other| other != chain))
+        .map(|(seq, _)| seq)
 }
 
 /// The branch that begins at the first entry of `entries`, under the origin hash(origin, first differing record): numbered
@@ -61,8 +67,62 @@ pub fn branch(entries: &[Entry]) -> Option<Run> {
     Some(Run { before: Chain::NIL, entries: renamed.collect() })
 }
 
+/// A branch that is filed: which records of a log become which.
+#[derive(Debug, Clone)]
+pub struct Filing {
+    origin: OriginId,
+    branch: Run,
+    /// The new number of each record, by its old one.
+    numbers: BTreeMap<u64, u64>,
+}
+
+impl Filing {
+    /// Of all records of an origin that a log has from the first differing one on. Holes in their numbering close.
+    #[must_use]
+    pub fn of(runs: &[Run]) -> Option<Self> {
+        let entries: Vec<Entry> = runs.iter().flat_map(|run| run.entries.iter().cloned()).collect();
+        let numbers = entries.iter().map(|e| e.record.seq).zip(1..).collect();
+        Some(Self { origin: entries.first()?.record.origin, branch: branch(&entries)?, numbers })
+    }
+
+    /// The origin that had two writers.
+    #[must_use]
+    pub fn origin(&self) -> OriginId {
+        self.origin
+    }
+
+    /// What of the branch is not filed yet: the writer may have sent some of it once more after it was.
+    ///
+    /// # Errors
+    /// [`Fork`] when another branch stands under this name.
+    pub fn unfiled(&self, held: &Held) -> Result<Option<Run>, Fork> {
+        let parts = held.offer(&self.branch)?;
+        Ok(parts.first().and_then(|(first, _)| self.branch.slice(*first, self.branch.span()?.1)))
+    }
+
+    /// A logged run with those of its records renamed that belong to the branch, and dropped that are filed already;
+    /// nothing when it has one that the branch does not know.
+    #[must_use]
+    pub fn renamed(&self, run: &Run, unfiled: Option<&Run>) -> Option<Vec<Run>> {
+        let (first, _) = self.numbers.first_key_value()?;
+        let of_origin = run.entries.first().is_some_and(|e| e.record.origin == self.origin);
+        let Some((from, to)) = run.span().filter(|(_, to)| of_origin && to >= first) else {
+            return Some(vec![run.clone()]);
+        };
+        let (new_from, new_to) = (self.numbers.get(&from.max(*first))?, self.numbers.get(&to)?);
+        let kept = if from < *first { run.slice(from, first - 1) } else { None };
+        let filed = unfiled.and_then(|unfiled| {
+            let (begin, _) = unfiled.span()?;
+            unfiled.slice(begin.max(*new_from), *new_to)
+        });
+        Some(kept.into_iter().chain(filed).collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::*;
     use crate::record::Writer;
 
@@ -77,11 +137,25 @@ mod tests {
         let mut clone = writer.clone();
         let ours = Run { before: Chain::NIL, entries: [common.clone(), write(&mut writer, "a", 4)].concat() };
         let theirs = Run { before: Chain::NIL, entries: [common, write(&mut clone, "b", 2)].concat() };
-        assert_eq!(first_difference(&ours, &theirs), Some(4));
+        assert_eq!(first_difference(from_ref(&ours), from_ref(&theirs)), Some(4));
+        let later = ours.slice(3, 6).unwrap();
+        assert_eq!(first_difference(&[later], from_ref(&theirs)), Some(4), "by number, not by place");
+        assert_eq!(first_difference(&[ours.slice(1, 3).unwrap()], from_ref(&theirs)), None);
         let filed = branch(&ours.entries[3..]).unwrap();
         assert_eq!(filed.check(), Ok(()));
         assert_eq!(filed.span(), Some((1, 4)));
         assert_eq!(branch(&ours.entries[3..]), Some(filed.clone()));
+        // Records of the branch that are in the log with a hole, and one that was filed before.
+        let hole = [ours.slice(4, 5).unwrap(), ours.slice(7, 7).unwrap()];
+        let filing = Filing::of(&hole).unwrap();
+        let mut held = Held::default();
+        held.add(&filing.branch.slice(1, 1).unwrap());
+        let unfiled = filing.unfiled(&held).unwrap().unwrap();
+        assert_eq!(unfiled.span(), Some((2, 3)));
+        let renamed = filing.renamed(&ours.slice(2, 5).unwrap(), Some(&unfiled)).unwrap();
+        assert_eq!(renamed.iter().map(Run::span).collect::<Vec<_>>(), [Some((2, 3)), Some((2, 2))]);
+        assert_eq!(filing.renamed(&hole[1], Some(&unfiled)).unwrap()[0].span(), Some((3, 3)));
+        assert_eq!(filing.renamed(&ours.slice(6, 6).unwrap(), Some(&unfiled)), None, "not of the branch");
         assert_ne!(branch(&theirs.entries[3..]).unwrap().entries[0].record.origin, filed.entries[0].record.origin);
         let (mut a, mut b) = (Held::default(), Held::default());
         a.add(&ours);

@@ -7,7 +7,7 @@ mod messages;
 mod snapshot;
 
 pub use difference::{SessionsDifference, difference};
-pub use fork::{branch, check_forks, first_difference, forked};
+pub use fork::{Filing, branch, check_forks, first_difference, forked};
 pub use frames::{FrameError, Frames, MAX_FRAME_BYTES, push_frame};
 pub use messages::*;
 pub use snapshot::{Snapshot, SnapshotError, SnapshotFrame, SnapshotReader, snapshot_frames};

@@ -28,7 +28,7 @@ use userlock_core::{
     event::{Lost, MAX_GROUPS, MAX_NAME_BYTES},
     id::AgentId,
     record::{Entry, MAX_MACHINE_BYTES, Machine, Record, Run, RunError},
-    server::{Input, Output, Proofs, ReadRun, Refusal as CoreRefusal},
+    server::{HelloAnswer, Input, Output, Proofs, ReadRun, Refusal as CoreRefusal},
 };
 
 use super::{
@@ -152,7 +152,8 @@ async fn enrol(State(state): State<PairState>, request: Request) -> Answer<Json<
     if request.version.len() > MAX_NAME_BYTES {
         return Err(problem::invalid_field("version", "must have at most 256 characters"));
     }
-    let keys = [address.as_str()];
+    let key = format!("enrol address {address}");
+    let keys = [key.as_str()];
     let limited = |many: crate::auth::TooMany| problem::too_many_attempts(many.retry_after.as_secs().max(1));
     state.attempts.begin(&keys, Instant::now()).map_err(limited)?;
     let presented = random::hash_secret(&request.key);
@@ -193,14 +194,20 @@ async fn hello(
     }
     let wall = clock::now_ms();
     let skew_ms = wall.saturating_sub(hello.wall_ms);
-    let answer = state.zone.read(|s| s.greet(&agent.machine, &hello, &proofs));
+    let mut answer = state.zone.read(|s| s.greet(&agent.machine, &hello, &proofs));
+    if is_of_another(&state, &agent, &hello).await? {
+        // It learns nothing of the other machine's records, and goes on under a name of its own.
+        answer = HelloAnswer { verdict: HelloVerdict::Rewound, proved: 0, held: Vec::new(), lost: None, ..answer };
+        answer.peer_held = answer.peer_held.map(|_| Vec::new());
+    }
     // What the other server has must be known for certain before anything is called lost.
     let certain = state.zone.read(|s| s.peer_held().map(userlock_core::held::Held::digest));
     let certain = certain.is_none_or(|known| {
         let peer = state.zone.peer();
         peer.in_contact(monotonic_ms()) && peer.hello().is_some_and(|h| h.held_digest == known)
     });
-    if let Some(range) = answer.lost.filter(|_| certain) {
+    let goes_on = answer.verdict == HelloVerdict::Ok;
+    if let Some(range) = answer.lost.filter(|_| certain && goes_on) {
         let lost =
             Lost { origin: hello.origin, rank: hello.rank, first: range.first, last: range.last, chain: range.chain };
         let input = Input::NoteLost { machine: agent.machine.clone(), lost };
@@ -244,6 +251,18 @@ async fn hello(
     }))
 }
 
+/// Whether the numbering that an agent claims has been another machine's so far.
+async fn is_of_another(state: &PairState, agent: &Agent, hello: &HelloRequest) -> Answer<bool> {
+    let head = state.zone.read(|s| s.held().origin(hello.origin).map_or(0, userlock_core::held::HeldOrigin::head));
+    if head == 0 {
+        return Ok(false);
+    }
+    let last = state.zone.store().records(&hello.origin.0, head, head).await.map_err(|e| storage(state, &e))?;
+    let entry = last.first().and_then(|run| run.entries.first());
+    // A record that names another machine was rejected for that, and is the token's all the same.
+    Ok(entry.is_some_and(|e| e.by != agent.id && e.record.machine != agent.machine))
+}
+
 fn tell_skew(state: &PairState, machine: &Machine, skew_ms: i64) {
     let more = details([("machine", machine), ("skew_ms", &skew_ms)]);
     let message = format!("The clock of {machine} is {skew_ms} ms from this server's. Its events are kept as written.");
@@ -281,7 +300,10 @@ async fn events(
             Ok(Json(answer))
         }
         Ok(_) => Err(problem::internal()),
-        Err(SubmitError::Refused(refusal @ (CoreRefusal::Fork(_) | CoreRefusal::Rank(_)))) => Err(problem::conflict(
+        Err(SubmitError::Refused(refusal @ CoreRefusal::TooManyHoles(_))) => {
+            Err(problem::conflict("too_many_holes", "Too many holes", format!("{refusal}. Nothing was taken.")))
+        }
+        Err(SubmitError::Refused(refusal @ CoreRefusal::Fork(_))) => Err(problem::conflict(
             "rewound",
             "Another numbering",
             format!("{refusal}. Say hello to learn what is held."),

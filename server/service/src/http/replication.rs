@@ -316,8 +316,11 @@ async fn pull_ranges(state: &PairState, ranges: Vec<(userlock_core::id::OriginId
             continue;
         }
         let last = last.min(first.saturating_add(room - 1));
-        wanted += last - first + 1;
-        let records = zone.store().records(&origin.0, first, last).await.map_err(|e| storage(state, &e))?;
+        let most = PAGE_BYTES.saturating_sub(bytes);
+        let (records, all) =
+            zone.store().records_within(&origin.0, first, last, most).await.map_err(|e| storage(state, &e))?;
+        let reached = records.last().and_then(userlock_core::record::Run::span).map_or(last, |(_, to)| to);
+        wanted += if all { last } else { reached } - first + 1;
         found += records.iter().map(|r| r.entries.len() as u64).sum::<u64>();
         bytes += records.iter().flat_map(|r| &r.entries).map(|e| e.record.payload.len() + 128).sum::<usize>();
         runs.extend(records);
@@ -381,15 +384,37 @@ async fn forward(State(state): State<PairState>, request: Request) -> Answer<Jso
     super::agents::decide_here(&state, forward.machine, forward.request, false).await.map(Json)
 }
 
+/// Whoever asks is not known yet: nothing of what they say is kept or told beyond these lengths.
+fn within_bounds(join: &JoinRequest) -> Answer<()> {
+    let texts = [
+        ("account", &join.account, 256),
+        ("password", &join.password, 1024),
+        ("server_name", &join.server_name, 256),
+        ("address.url", &join.address.url, 512),
+        ("address.fingerprint", &join.address.fingerprint, 128),
+        ("version", &join.version, 64),
+    ];
+    match texts.into_iter().find(|(_, text, most)| text.len() > *most || text.chars().any(char::is_control)) {
+        Some((field, _, most)) => Err(problem::invalid_field(
+            field,
+            &format!("must have at most {most} characters, and no control characters"),
+        )),
+        None => Ok(()),
+    }
+}
+
 async fn join(State(state): State<PairState>, request: Request) -> Answer<Json<JoinResponse>> {
+    let from = crate::auth::counted_address(super::guard::address_of(&request));
     let body = read_body(request, 64 * 1024).await?;
     let join: JoinRequest =
         serde_json::from_slice(&body).map_err(|_| problem::malformed_json("The body is not a request to join."))?;
     if state.zone.role() != ServerRole::Primary {
         return Err(problem::conflict("not_a_primary", "Not a Primary server", "This server is a Backup itself."));
     }
+    within_bounds(&join)?;
     let account = userlock_core::account::fold_case(&join.account);
-    let keys = [account.as_str()];
+    let (account_key, address_key) = (format!("join account {account}"), format!("join address {from}"));
+    let keys = [account_key.as_str(), address_key.as_str()];
     state
         .attempts
         .begin(&keys, std::time::Instant::now())
@@ -411,7 +436,7 @@ async fn join(State(state): State<PairState>, request: Request) -> Answer<Json<J
         );
         return Err(problem::not_authenticated());
     }
-    state.attempts.succeeded(&account, "");
+    state.attempts.succeeded(&account_key, &address_key);
     require_administrator(&state, &account)?;
     require_free(&state, join.server_id, join.replace)?;
     let identity = state.zone.read(|s| s.identity.clone());

@@ -8,10 +8,11 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use userlock_core::{
-    id::{LogId, OriginId, SettingsHash},
+    id::{LogId, SettingsHash},
     record::Run,
     server::{Cursor, Row, RowKind, Segment},
     settings::ZoneDocument,
+    sync::Filing,
 };
 
 /// The file in the data directory.
@@ -145,15 +146,16 @@ impl StateWriter {
         Ok(())
     }
 
-    /// Renames the records of an origin from `first` on to those of `branch`, one by one, where they stand in the log. The
-    /// folded state is forgotten with it: it is to be written down anew, or folded from the log.
+    /// Renames the records of an origin from `first` on as `filing` says, one by one, where they stand in the log; those
+    /// that are not in `unfiled` have been filed before. The folded state is forgotten with it: it is to be written down
+    /// anew, or folded from the log.
     ///
     /// # Errors
     /// [`StateError`]; then nothing has changed.
-    pub async fn file_branch(&mut self, origin: OriginId, first: u64, branch: &Run) -> Result<(), StateError> {
+    pub async fn file_branch(&mut self, filing: &Filing, first: u64, unfiled: Option<&Run>) -> Result<(), StateError> {
         let mut transaction = self.connection.begin().await?;
         let segments: Vec<i64> = sqlx::query_scalar("select distinct segment from run where origin = ? and last >= ?")
-            .bind(origin.0.as_slice())
+            .bind(filing.origin().0.as_slice())
             .bind(number(first))
             .fetch_all(&mut *transaction)
             .await?;
@@ -162,8 +164,9 @@ impl StateWriter {
                 .bind(segment)
                 .fetch_one(&mut *transaction)
                 .await?;
-            let runs: Vec<Run> =
-                read_runs(&bytes)?.iter().flat_map(|run| renamed(run, origin, first, branch)).collect();
+            let runs: Option<Vec<Vec<Run>>> =
+                read_runs(&bytes)?.iter().map(|run| filing.renamed(run, unfiled)).collect();
+            let runs = runs.ok_or(StateError::Corrupt("the branch of a fork"))?.concat();
             let bytes = postcard::to_allocvec(&runs).map_err(|_| StateError::Corrupt("a record"))?;
             sqlx::query("update segment set runs = ? where first_position = ?")
                 .bind(bytes)
@@ -191,15 +194,6 @@ async fn add_segment(connection: &mut SqliteConnection, segment: &Segment, at: i
         .execute(&mut *connection)
         .await?;
     add_to_index(connection, &segment.runs, number(segment.first_position)).await
-}
-
-/// A run with the records of `origin` from `first` on replaced by those of `branch` in their order.
-fn renamed(run: &Run, origin: OriginId, first: u64, branch: &Run) -> Vec<Run> {
-    let of_origin = run.entries.first().is_some_and(|e| e.record.origin == origin);
-    let Some((from, to)) = run.span().filter(|(_, to)| of_origin && *to >= first) else { return vec![run.clone()] };
-    let kept = run.slice(from, to.min(first.saturating_sub(1)));
-    let filed = branch.slice(from.max(first) - first + 1, to - first + 1);
-    kept.into_iter().chain(filed).collect()
 }
 
 async fn add_to_index(connection: &mut SqliteConnection, runs: &[Run], segment: i64) -> Result<(), StateError> {
@@ -379,28 +373,52 @@ impl StateStore {
     /// # Errors
     /// [`StateError`].
     pub async fn records(&self, origin: &[u8; 16], first: u64, last: u64) -> Result<Vec<Run>, StateError> {
-        let found = sqlx::query(
-            "select run.first, run.last, segment.runs from run join segment on segment.first_position = run.segment
-             where run.origin = ?1 and run.first <= ?3 and run.last >= ?2
-               and run.first >= (select coalesce(max(first), 0) from run where origin = ?1 and first <= ?2)
-             order by run.first",
+        Ok(self.records_within(origin, first, last, usize::MAX).await?.0)
+    }
+
+    /// The same, until they have so many bytes, by one run more at most; and whether these are all. Each segment is read
+    /// once, and no more than one is in memory at a time.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub async fn records_within(
+        &self,
+        origin: &[u8; 16],
+        first: u64,
+        last: u64,
+        bytes: usize,
+    ) -> Result<(Vec<Run>, bool), StateError> {
+        let found: Vec<(i64, i64, i64)> = sqlx::query_as(
+            "select first, last, segment from run where origin = ?1 and first <= ?3 and last >= ?2
+             and first >= (select coalesce(max(first), 0) from run where origin = ?1 and first <= ?2) order by first",
         )
         .bind(origin.as_slice())
         .bind(number(first))
         .bind(number(last))
         .fetch_all(&self.pool)
         .await?;
-        let mut records = Vec::new();
-        for row in found {
-            let (from, to) = (unsigned(row.try_get(0)?), unsigned(row.try_get(1)?));
-            let runs: Vec<u8> = row.try_get(2)?;
-            let runs = read_runs(&runs)?;
+        let (mut records, mut size) = (Vec::new(), 0);
+        let (mut at, mut runs) = (None, Vec::new());
+        for (from, to, segment) in found {
+            if size >= bytes {
+                return Ok((records, false));
+            }
+            if at != Some(segment) {
+                let raw: Vec<u8> = sqlx::query_scalar("select runs from segment where first_position = ?")
+                    .bind(segment)
+                    .fetch_one(&self.pool)
+                    .await?;
+                (at, runs) = (Some(segment), read_runs(&raw)?);
+            }
+            let (from, to) = (unsigned(from), unsigned(to));
             let of_origin = |run: &&Run| run.entries.first().is_some_and(|e| e.record.origin.0 == *origin);
             let run = runs.iter().filter(of_origin).find(|run| run.span().is_some_and(|(f, l)| f <= from && l >= to));
             let run = run.ok_or(StateError::Corrupt("the index of the log"))?;
-            records.extend(run.slice(from.max(first), to.min(last)));
+            let part = run.slice(from.max(first), to.min(last));
+            size += part.iter().flat_map(|run| &run.entries).map(|e| e.record.payload.len() + 128).sum::<usize>();
+            records.extend(part);
         }
-        Ok(records)
+        Ok((records, true))
     }
 }
 

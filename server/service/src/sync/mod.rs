@@ -11,6 +11,7 @@ mod tail;
 mod test;
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -24,7 +25,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use userlock_core::{
     agent_api::{DecisionRequest, DecisionResponse},
     api::{RunStarted, RunView, SyncKind, SynchronizationView, TestReport},
-    id::{LogId, RunId},
+    id::{LogId, OriginId, RunId},
     pair::FORWARD_MS,
     record::Machine,
 };
@@ -68,6 +69,8 @@ struct Inner {
     pushed_to: Mutex<LogId>,
     /// The Primary's log was found not to have records any more that are lacking here.
     records_gone: AtomicBool,
+    /// Origins of which nothing is exchanged: two writers used one name, and their records cannot be filed as two.
+    aside: Mutex<BTreeSet<OriginId>>,
     /// Both were caught up at some hellos in a row and still hold different records.
     apart: AtomicBool,
     settings_changed: Notify,
@@ -91,6 +94,7 @@ impl Synchronizer {
             pushing: tokio::sync::Mutex::default(),
             pushed_to: Mutex::default(),
             records_gone: AtomicBool::new(false),
+            aside: Mutex::default(),
             apart: AtomicBool::new(false),
             settings_changed: Notify::new(),
             forward_failed: AtomicU64::new(0),

@@ -1,6 +1,9 @@
 //! The one repair path: both tell what they hold, and each sends the records that the other lacks.
 
-use std::{collections::BTreeMap, sync::atomic::Ordering};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::Ordering,
+};
 
 use userlock_core::{
     agent_api::Range,
@@ -8,15 +11,13 @@ use userlock_core::{
     id::{LogId, OriginId},
     record::Run,
     server::{Cursor, Input, Output, ReadRun},
-    sync::{
-        HeldRequest, HeldResponse, PullRequest, PushHeader, Wanted, branch, first_difference, forked, lacking, surplus,
-    },
+    sync::{HeldRequest, HeldResponse, PullRequest, PushHeader, Wanted, first_difference, forked, lacking, surplus},
 };
 
-use super::{SyncError, Synchronizer};
+use super::{SyncError, Synchronizer, lock};
 use crate::{
     log::{catalogue, details},
-    zone::Zone,
+    zone::{SubmitError, Zone},
 };
 
 /// Records that are asked for or sent at a time.
@@ -43,7 +44,18 @@ async fn compare(sync: &Synchronizer) -> Result<HeldResponse, SyncError> {
     zone.note_peer(|server| server.peer_told(&answer.differing, &answer.ranges));
     let ranges: BTreeMap<OriginId, Vec<Range>> =
         zone.read(|s| answer.differing.iter().flat_map(|b| s.held().ranges_in(usize::from(*b))).collect());
-    client.held(&HeldRequest { ranges, told: answer.differing.clone(), ..question }).await
+    let mut answer = client.held(&HeldRequest { ranges, told: answer.differing.clone(), ..question }).await?;
+    let aside = lock(&sync.inner.aside);
+    answer.ranges.retain(|origin, _| !aside.contains(origin));
+    drop(aside);
+    Ok(answer)
+}
+
+/// Without what was set aside.
+fn without_aside(sync: &Synchronizer, mut wanted: Wanted) -> Wanted {
+    let aside = lock(&sync.inner.aside);
+    wanted.retain(|(origin, ..)| !aside.contains(origin));
+    wanted
 }
 
 /// Hands over every record that the Primary lacks. Returns how many were new to it.
@@ -57,10 +69,15 @@ pub(super) async fn push_all(sync: &Synchronizer, progress: Option<&super::runs:
 
 async fn push_locked(sync: &Synchronizer, progress: Option<&super::runs::Running>) -> Result<u64, SyncError> {
     let mut result = push_once(sync, progress).await;
+    let mut filed = BTreeSet::new();
     // Each round files one branch; machines that were cloned at the same time are few.
     for _ in 0..16 {
         let Some(fork) = result.as_ref().err().and_then(|error| error.fork) else { break };
-        file_branch(sync, fork.origin).await?;
+        if filed.insert(fork.origin) {
+            file_branch(sync, fork.origin).await?;
+        } else {
+            set_aside(sync, fork.origin, "they differ again after one branch was filed");
+        }
         result = push_once(sync, progress).await;
     }
     result
@@ -73,7 +90,7 @@ async fn push_once(sync: &Synchronizer, progress: Option<&super::runs::Running>)
     if let Some(fork) = zone.read(|s| forked(s.held(), &answer.ranges)) {
         return Err(fork.into());
     }
-    let wanted = zone.read(|s| surplus(s.held(), &answer.ranges, &answer.differing));
+    let wanted = without_aside(sync, zone.read(|s| surplus(s.held(), &answer.ranges, &answer.differing)));
     let head = PushHeader { log_id: zone.read(|s| s.log_id) };
     let (mut pushed, mut found) = (0, 0);
     for part in in_parts(&wanted) {
@@ -150,20 +167,27 @@ pub(super) async fn pull_all(
 ) -> Result<Applied, SyncError> {
     let zone = &sync.inner.zone;
     let answer = compare(sync).await?;
-    let mut wanted = zone.read(|s| lacking(s.held(), &answer.ranges));
+    let mut wanted = without_aside(sync, zone.read(|s| lacking(s.held(), &answer.ranges)));
     let of = wanted.iter().map(|(_, first, last)| last - first + 1).sum();
     let mut applied = Applied::new();
     while let Some(part) = in_parts(&wanted).into_iter().next() {
-        let (_, runs) = sync.client()?.pull(&PullRequest::Ranges(part)).await?;
+        let (header, runs) = sync.client()?.pull(&PullRequest::Ranges(part)).await?;
         let new = take(sync, answer.at.log_id, runs, None).await?;
         if new.is_empty() {
-            return Err(full_needed(sync));
+            // What an agent or the tail has brought meanwhile is not lacking any more, and says nothing of the log.
+            let still = without_aside(sync, zone.read(|s| lacking(s.held(), &answer.ranges)));
+            if still == wanted {
+                let not_sent = || SyncError::malformed("an answer without the records that were asked for");
+                return Err(if header.truncated { full_needed(sync) } else { not_sent() });
+            }
+            wanted = still;
+            continue;
         }
         new.into_iter().for_each(|(kind, n)| *applied.entry(kind).or_default() += n);
         if let Some(running) = progress {
             running.progress(applied.values().sum(), Some(of));
         }
-        wanted = zone.read(|s| lacking(s.held(), &answer.ranges));
+        wanted = without_aside(sync, zone.read(|s| lacking(s.held(), &answer.ranges)));
     }
     take(sync, answer.at.log_id, Vec::new(), Some(answer.at)).await?;
     Ok(applied)
@@ -181,9 +205,11 @@ fn full_needed(sync: &Synchronizer) -> SyncError {
 pub(super) async fn take(
     sync: &Synchronizer,
     source: LogId,
-    runs: Vec<Run>,
+    mut runs: Vec<Run>,
     cursor: Option<Cursor>,
 ) -> Result<Applied, SyncError> {
+    let aside = lock(&sync.inner.aside).clone();
+    runs.retain(|run| run.entries.first().is_none_or(|e| !aside.contains(&e.record.origin)));
     let runs = ReadRun::all(runs).map_err(|error| SyncError::new(catalogue::SYNC_PROTOCOL, error.to_string()))?;
     match sync.inner.zone.submit(Input::Peer { source, runs, cursor }).await {
         Ok(Output::Peer { applied }) => Ok(applied),
@@ -231,25 +257,22 @@ pub async fn from_log(zone: &Zone, wanted: &Wanted) -> Result<Vec<Run>, SyncErro
     Ok(runs)
 }
 
-/// Two writers used one name: this Backup files its branch under a name of its own, so that both are kept.
+/// Two writers used one name: this Backup files its branch under a name of its own, so that both are kept. What cannot be
+/// filed is set aside, so that one origin never keeps back all others.
 async fn file_branch(sync: &Synchronizer, origin: OriginId) -> Result<(), SyncError> {
-    let zone = &sync.inner.zone;
-    let head = zone.read(|s| s.held().origin(origin).map_or(0, userlock_core::held::HeldOrigin::head));
-    let ours = joined(from_log(zone, &vec![(origin, 1, head)]).await?);
-    let (_, theirs) = sync.client()?.pull(&PullRequest::Ranges(vec![(origin, 1, head)])).await?;
-    let theirs = joined(theirs);
-    let unknown = || {
-        SyncError::new(
-            catalogue::SYNC_FORK,
-            format!("origin {origin} has two branches whose beginning is not in both logs"),
-        )
+    let Some(first) = first_that_differs(sync, origin).await? else {
+        set_aside(sync, origin, "no record is in both logs from which on they differ");
+        return Ok(());
     };
-    let (ours, theirs) = ours.zip(theirs).ok_or_else(unknown)?;
-    // The two ways of exchanging records may find one fork at a time.
-    let Some(first) = first_difference(&ours, &theirs) else { return Ok(()) };
-    let own = ours.slice(first, head).and_then(|run| branch(&run.entries)).ok_or_else(unknown)?;
-    let machine = own.entries.first().map(|e| e.record.machine.clone()).unwrap_or_default();
-    zone.cut_branch(origin, first, own).await?;
+    let zone = &sync.inner.zone;
+    let common = from_log(zone, &vec![(origin, first, first)]).await?;
+    let machine =
+        common.first().and_then(|run| run.entries.first()).map(|e| e.record.machine.clone()).unwrap_or_default();
+    if let Err(error) = zone.cut_branch(origin, first).await {
+        let SubmitError::Refused(refusal) = &error else { return Err(error.into()) };
+        set_aside(sync, origin, &refusal.to_string());
+        return Ok(());
+    }
     let message = format!(
         "Two programs have written as the agent of {machine}: both accounts are kept. Enrol the machine that is the copy again."
     );
@@ -260,16 +283,35 @@ async fn file_branch(sync: &Synchronizer, origin: OriginId) -> Result<(), SyncEr
     Ok(())
 }
 
-/// Runs that follow one another as one.
-fn joined(runs: Vec<Run>) -> Option<Run> {
-    let mut runs = runs.into_iter();
-    let mut whole = runs.next()?;
-    for run in runs {
-        let (_, last) = whole.span()?;
-        if run.span()?.0 != last + 1 {
-            return Some(whole);
+/// The number of the first record of an origin that is another one in the Primary's log, of those that both logs have.
+async fn first_that_differs(sync: &Synchronizer, origin: OriginId) -> Result<Option<u64>, SyncError> {
+    let zone = &sync.inner.zone;
+    let head = zone.read(|s| s.held().origin(origin).map_or(0, userlock_core::held::HeldOrigin::head));
+    for part in in_parts(&vec![(origin, 1, head)]) {
+        let ours = from_log(zone, &part).await?;
+        let mut wanted = part;
+        // An answer is bounded in bytes: the rest of a part is asked for again.
+        while let Some((_, from, to)) = wanted.first().copied() {
+            let (header, theirs) = sync.client()?.pull(&PullRequest::Ranges(vec![(origin, from, to)])).await?;
+            if let Some(first) = first_difference(&ours, &theirs) {
+                return Ok(Some(first));
+            }
+            let told = theirs.iter().filter_map(Run::span).map(|(_, last)| last).max();
+            wanted = match told {
+                Some(last) if last < to && !header.truncated => vec![(origin, last + 1, to)],
+                _ => Wanted::new(),
+            };
         }
-        whole.entries.extend(run.entries);
     }
-    Some(whole)
+    Ok(None)
+}
+
+/// From now on, until this server starts anew, nothing of an origin is exchanged.
+fn set_aside(sync: &Synchronizer, origin: OriginId, why: &str) {
+    if lock(&sync.inner.aside).insert(origin) {
+        let message = format!(
+            "The two servers hold different records under the name {origin}, and they cannot be filed as two: {why}. Each server keeps its own; all other records are exchanged."
+        );
+        sync.inner.journal.record(catalogue::SYNC_FORK, message, details([("origin", &origin)]));
+    }
 }

@@ -18,7 +18,6 @@ use userlock_core::{
     held::Fork,
     id::OriginId,
     pair::{BackupFacts, Phases, PrimaryFacts},
-    record::Run,
     server::{Input, Listing, Note, Output, Refusal, Server},
     settings::OwnSettings,
     sync::Snapshot,
@@ -83,7 +82,7 @@ pub enum SubmitError {
 pub(crate) enum Job {
     Input { input: Box<Input>, reply: oneshot::Sender<Result<Output, SubmitError>> },
     Adopt { snapshot: Box<Snapshot>, in_place_of_records: bool, reply: oneshot::Sender<Result<(), AdoptError>> },
-    CutBranch { origin: OriginId, first: u64, branch: Box<Run>, reply: oneshot::Sender<Result<(), SubmitError>> },
+    CutBranch { origin: OriginId, first: u64, reply: oneshot::Sender<Result<(), SubmitError>> },
     Own { settings: Box<OwnSettings>, reply: oneshot::Sender<Result<(), SubmitError>> },
     Peer { peer: Box<StoredPeer>, reply: oneshot::Sender<Result<(), SubmitError>> },
     KeepRun { run: Box<RunView> },
@@ -148,13 +147,13 @@ impl Zone {
         answer.await.unwrap_or_else(|_| Err(stopping().into()))
     }
 
-    /// Files the records of an origin from `first` on under the name of `branch`, which holds them.
+    /// Files the records of an origin from `first` on, which is the first that differs, under a name of their own.
     ///
     /// # Errors
     /// [`SubmitError`].
-    pub async fn cut_branch(&self, origin: OriginId, first: u64, branch: Run) -> Result<(), SubmitError> {
+    pub async fn cut_branch(&self, origin: OriginId, first: u64) -> Result<(), SubmitError> {
         let (reply, answer) = oneshot::channel();
-        self.send(Job::CutBranch { origin, first, branch: Box::new(branch), reply })?;
+        self.send(Job::CutBranch { origin, first, reply })?;
         answer.await.unwrap_or_else(|_| Err(stopping()))
     }
 

@@ -28,7 +28,7 @@ use crate::{
 /// Records before the last checkpoint are looked through for decisions that may still count, back to so many ms ago and
 /// among so many segments at most.
 const RECENT_MS: i64 = 200_000;
-const RECENT_SEGMENTS: u32 = 50_000;
+const RECENT_SEGMENTS: u32 = 500_000;
 /// Bytes of the log that are read at a time.
 const READ_BYTES: usize = 8 * 1024 * 1024;
 

@@ -8,7 +8,7 @@ use userlock_core::{
     record::Run,
     server::{Checkpoint, Note, Output, Refusal, Row},
     settings::OwnSettings,
-    sync::Snapshot,
+    sync::{Filing, Snapshot},
 };
 
 use super::{AdoptError, Job, StoredPeer, SubmitError, Zone};
@@ -236,8 +236,8 @@ impl Writer {
             Job::Adopt { snapshot, in_place_of_records, reply } => {
                 _ = reply.send(self.adopt(*snapshot, in_place_of_records).await);
             }
-            Job::CutBranch { origin, first, branch, reply } => {
-                _ = reply.send(self.cut_branch(origin, first, *branch).await);
+            Job::CutBranch { origin, first, reply } => {
+                _ = reply.send(self.cut_branch(origin, first).await);
             }
             Job::Own { settings, reply } => _ = reply.send(self.set_own(*settings).await),
             Job::Peer { peer, reply } => _ = reply.send(self.set_peer(*peer).await),
@@ -308,17 +308,19 @@ impl Writer {
         Ok(())
     }
 
-    /// Files the branch in the log under its own name, then in the state. A crash between the two leaves no state written
-    /// down, which the next start then folds from the log.
-    async fn cut_branch(&mut self, origin: OriginId, first: u64, branch: Run) -> Result<(), SubmitError> {
-        branch.check().map_err(Refusal::from)?;
+    /// Files a branch in the log under its own name, then in the state. It is read here, where nothing is committed
+    /// meanwhile. A crash between the two leaves no state written down, which the next start then folds from the log.
+    async fn cut_branch(&mut self, origin: OriginId, first: u64) -> Result<(), SubmitError> {
         let last_common = first.saturating_sub(1);
         let common = self.zone.store().records(&origin.0, last_common, last_common).await?;
         let before = common.first().and_then(|run| run.chain_at(last_common)).unwrap_or_default();
-        self.store.file_branch(origin, first, &branch).await?;
+        let runs = self.zone.store().records(&origin.0, first, i64::MAX.unsigned_abs()).await?;
+        let Some(filing) = Filing::of(&runs) else { return Ok(()) };
+        let unfiled = self.zone.read(|server| filing.unfiled(server.held())).map_err(Refusal::from)?;
+        self.store.file_branch(&filing, first, unfiled.as_ref()).await?;
         let position = {
             let mut server = self.zone.server_mut();
-            server.file_branch(origin, first, before, &branch, clock::now_ms());
+            server.file_branch(origin, first, before, unfiled.as_ref(), clock::now_ms());
             server.nothing_written();
             server.position
         };
