@@ -19,6 +19,40 @@ use userlock_core::{
 
 use crate::reporter::default_settings;
 
+/// What the test's thread logs.
+pub struct Logs {
+    text: Arc<Mutex<Vec<u8>>>,
+    _guard: tracing::subscriber::DefaultGuard,
+}
+
+struct LogWriter(Arc<Mutex<Vec<u8>>>);
+
+impl Write for LogWriter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Logs {
+    pub fn capture() -> Self {
+        let text = Arc::<Mutex<Vec<u8>>>::default();
+        let to = Arc::clone(&text);
+        let writer = move || LogWriter(Arc::clone(&to));
+        let subscriber = tracing_subscriber::fmt().with_writer(writer).with_ansi(false).finish();
+        Self { text, _guard: tracing::subscriber::set_default(subscriber) }
+    }
+
+    /// How many lines have this in them.
+    pub fn count(&self, what: &str) -> usize {
+        let text = String::from_utf8(self.text.lock().unwrap().clone()).unwrap();
+        text.lines().filter(|line| line.contains(what)).count()
+    }
+}
+
 /// What a server does with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mood {

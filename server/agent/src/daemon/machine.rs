@@ -4,7 +4,7 @@ use std::{
     io,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use userlock_core::{
@@ -205,10 +205,13 @@ impl Machine {
     async fn decide(&self, reporter: &Reporter, call: PamCall, who: Who) -> Answer {
         // The processes are looked at now: the one that asks may be gone when the session begins.
         let line = call.opener.line(LINE);
-        let groups = self.accounts.groups(&call.user).await;
+        let started = Instant::now();
+        // Most of the time is for the servers.
+        let limit = Duration::from_millis(reporter.zone().settings.give_up_after_ms.into()) / 4;
+        let groups = self.accounts.groups(&call.user, limit).await;
         let request = DecisionRequest { decision_id: call.decision_id, who: who.clone(), groups, last_resort: false };
         let mut drafts = Vec::new();
-        let (allow, reason, drafted) = match reporter.decide(request).await {
+        let (allow, reason, drafted) = match reporter.decide_after(request, started.elapsed()).await {
             Decided::Answer { response, .. } if response.allow => (true, String::new(), Ok(())),
             Decided::Answer { response, .. } => {
                 let draft = denied(call.decision_id, &who, &response.reason, wall_ms());

@@ -37,10 +37,17 @@ impl Reporter {
     /// Asks whether a user may log on: the Primary, the Backup too when that takes too long, within the zone's time-outs.
     /// `last_resort` of the request is set here.
     pub async fn decide(&self, request: DecisionRequest) -> Decided {
-        let (contact, servers, patience) = {
+        self.decide_after(request, Duration::ZERO).await
+    }
+
+    /// The same for a question on which so much time was spent already: it counts into the zone's time-out.
+    pub async fn decide_after(&self, request: DecisionRequest, spent: Duration) -> Decided {
+        let (contact, servers, mut patience) = {
             let state = self.state();
             (state.contact.clone(), state.servers.clone(), Patience::from(&state.zone.settings))
         };
+        let spent = u64::try_from(spent.as_millis()).unwrap_or(u64::MAX);
+        patience.give_up_after = patience.give_up_after.saturating_sub(spent);
         let mut asked = JoinSet::new();
         let mut failures: Vec<(usize, String)> = Vec::new();
         let (mut ask, mut steps) = Ask::start(&contact, patience, monotonic_ms());
