@@ -174,6 +174,52 @@ async fn a_copied_agent_that_writes_at_both_servers_is_found_and_both_accounts_a
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_numbering_with_two_writers_that_cannot_be_filed_holds_nothing_else_up() {
+    let mut pair = Pair::new().await;
+    let mut pc = Machine::enrol(&pair, "pc").await;
+    let mut other = Machine::enrol(&pair, "other").await;
+    settle(&mut pc, 0).await;
+    settle(&mut other, 0).await;
+    pair.equal(SOON).await;
+    // Under one name a first record here, and there a second and a third by somebody of another rank: no number is in
+    // both logs.
+    let (mut one, mut two) = (pc.numbered([7; 16], 5), pc.numbered([7; 16], 6));
+    pair.primary.kill();
+    (0..3).for_each(|n| _ = two.log_on(&format!("two{n}"), None));
+    two.post_to(1, 1).await.unwrap();
+    other.log_on("behind it", None);
+    other.send_to(1).await;
+    pair.backup.kill();
+    pair.primary.up().await;
+    one.log_on("one", None);
+    until("the Primary takes it", SOON, || async { one.post_to(0, 0).await.map(|_| ()).map_err(|e| e.to_string()) })
+        .await;
+    pair.backup.up().await;
+
+    let alarm = pair.backup.logs(1218, 0, SOON).await;
+    assert_eq!(alarm["details"]["origin"], "07".repeat(16), "{alarm}");
+    settle(&mut other, 0).await;
+    other.log_on("by the Backup", None);
+    settle(&mut other, 1).await;
+    other.log_on("by the Primary", None);
+    settle(&mut other, 0).await;
+    assert_eq!(pair.backup.logged(1218).await.len(), 1, "it is told once");
+    // Nor can it fill the memory with holes.
+    let mut holes = pc.numbered([8; 16], 1);
+    (0..2_010).for_each(|_| holes.inventory());
+    let mut refused = None;
+    for skipped in (1..2_005).step_by(2) {
+        if let Err(error) = holes.post_one(0, skipped).await {
+            refused = Some((skipped, error.to_string()));
+            break;
+        }
+    }
+    let (skipped, error) = refused.expect("it is refused at last");
+    assert!(skipped == 2_001 && error.contains("too many holes"), "{skipped}: {error}");
+    holes.post_one(0, 2).await.expect("what fills a hole is taken");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_primary_hangs_the_backup_decides_within_two_seconds() {
     let pair = Pair::new().await;
     let mut pc = Machine::enrol(&pair, "pc").await;

@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 use userlock_agent::client::{CallError, Server};
 use userlock_core::{
     agent_api::{
-        DecisionRequest, DecisionResponse, EnrolRequest, EventsRequest, HelloRequest, HelloResponse, HelloVerdict,
-        Range, WireRecord,
+        DecisionRequest, DecisionResponse, EnrolRequest, EventsRequest, EventsResponse, HelloRequest, HelloResponse,
+        HelloVerdict, Range, WireRecord,
     },
     event::{
         BootId, Event, Inventory, InventorySession, Logon, LogonId, SessionChange, SessionType, SubState, Who, kind,
@@ -257,6 +257,25 @@ impl Machine {
         self.written
             .iter()
             .map(|r| (serde_json::to_value(r.id()).unwrap().to_string(), serde_json::from_slice(&r.payload).unwrap()))
+    }
+
+    /// The same token with a numbering of its own choice.
+    pub fn numbered(&self, origin: [u8; 16], rank: u64) -> Self {
+        let writer = Writer::new(OriginId(origin), rank);
+        Self { writer, written: Vec::new(), both_hold: 0, acknowledged: 0, open: Vec::new(), ..self.clone() }
+    }
+
+    /// Hands all records but the first `skipped` to a server, without a hello.
+    pub async fn post_to(&self, server: usize, skipped: u64) -> Result<EventsResponse, CallError> {
+        let batch = self.batch(skipped).unwrap();
+        self.servers[server].events(&self.token, &batch, TIMEOUT).await
+    }
+
+    /// Hands over one record alone: the one after the first `skipped`.
+    pub async fn post_one(&self, server: usize, skipped: u64) -> Result<EventsResponse, CallError> {
+        let mut batch = self.batch(skipped).unwrap();
+        batch.records.truncate(1);
+        self.servers[server].events(&self.token, &batch, TIMEOUT).await
     }
 
     /// The agent of an image of this machine: it goes on with the same numbering.
