@@ -19,6 +19,8 @@ use crate::{
 
 /// What the hook waits longer than the daemon for the servers.
 const OWN_PATIENCE: Duration = Duration::from_millis(500);
+/// How long the daemon may take to write down a session's begin or end. Afterwards a note tells of it as well.
+const REPORT_PATIENCE: Duration = Duration::from_millis(500);
 /// The longest name that is taken over from PAM.
 const MAX_ENV_BYTES: usize = 256;
 
@@ -57,8 +59,8 @@ pub fn call_from_environment() -> Option<PamCall> {
     })
 }
 
-/// Asks the daemon, or answers by the offline policy as it was last stored. It ends within the zone's time-out and half a
-/// second, whatever is dead.
+/// Asks the daemon, or answers by the offline policy as it was last stored. A question ends within the zone's time-out
+/// and half a second, a report within half a second, whatever is dead.
 #[must_use]
 pub fn run(call: &PamCall, socket: &Path, state_dir: &Path) -> Outcome {
     let files = HookFiles::new(state_dir);
@@ -67,7 +69,11 @@ pub fn run(call: &PamCall, socket: &Path, state_dir: &Path) -> Outcome {
     if settings.ignores(&call.service) {
         return Outcome::PASS;
     }
-    let deadline = Instant::now() + Duration::from_millis(settings.give_up_after_ms.into()) + OWN_PATIENCE;
+    let patience = match call.phase {
+        Phase::Account => Duration::from_millis(settings.give_up_after_ms.into()) + OWN_PATIENCE,
+        Phase::OpenSession | Phase::CloseSession => REPORT_PATIENCE,
+    };
+    let deadline = Instant::now() + patience;
     let request = Request::Pam(call.clone());
     let why = match ask(socket, &request, deadline) {
         Ok(Answer::Verdict { allow, reason }) => return Outcome { allow, say: (!allow).then_some(reason) },
@@ -194,6 +200,21 @@ mod tests {
         let outcome = run(&call(Phase::Account, "sshd"), &socket, dir.path());
         let took = started.elapsed();
         assert!(outcome.allow && took >= Duration::from_millis(590) && took < Duration::from_millis(1000), "{took:?}");
+    }
+
+    #[test]
+    fn a_daemon_that_hangs_keeps_no_session_from_its_begin_or_end_for_long_and_a_note_tells_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = HookFiles::new(dir.path());
+        let socket = dir.path().join("hung.sock");
+        let _listener = UnixListener::bind(&socket).unwrap();
+        for phase in [Phase::OpenSession, Phase::CloseSession] {
+            let started = Instant::now();
+            assert_eq!(run(&call(phase, "sshd"), &socket, dir.path()), Outcome::PASS);
+            assert!(started.elapsed() < Duration::from_millis(900), "{:?}", started.elapsed());
+        }
+        let phases: Vec<Phase> = files.notes().unwrap().iter().map(|(_, note)| note.call.phase).collect();
+        assert_eq!(phases, [Phase::OpenSession, Phase::CloseSession]);
     }
 
     #[test]

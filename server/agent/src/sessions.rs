@@ -48,7 +48,12 @@ pub struct Sessions {
     snapshot: Snapshot,
     /// Whether the machine has started anew since the agent last ran, or the agent runs for the first time.
     new_boot: bool,
+    /// Those that ended last, and when.
+    ended: VecDeque<(LogonId, i64)>,
 }
+
+/// The most ended sessions that are remembered.
+const MAX_ENDED: usize = 1024;
 
 impl Sessions {
     /// Reads what was recorded before the agent last ended. Sessions of an earlier boot are gone.
@@ -67,7 +72,7 @@ impl Sessions {
         if snapshot.origin != spool.origin() {
             (snapshot.origin, snapshot.seq) = (spool.origin(), 0);
         }
-        let mut sessions = Self { path, snapshot, new_boot };
+        let mut sessions = Self { path, snapshot, new_boot, ended: VecDeque::new() };
         for seq in sessions.snapshot.seq + 1..=spool.last() {
             if let Some(draft) = spool.read(seq)? {
                 sessions.apply(&draft);
@@ -96,6 +101,10 @@ impl Sessions {
                     && change.boot == self.snapshot.boot
                 {
                     self.snapshot.sessions.remove(&change.logon);
+                    if self.ended.len() >= MAX_ENDED {
+                        self.ended.pop_front();
+                    }
+                    self.ended.push_back((change.logon, draft.at));
                 }
             }
             _ => {}
@@ -122,6 +131,12 @@ impl Sessions {
     #[must_use]
     pub fn get(&self, logon: &LogonId) -> Option<&Recorded> {
         self.snapshot.sessions.get(logon)
+    }
+
+    /// Whether a session of this name ended at this time or later, as far as is remembered.
+    #[must_use]
+    pub fn ended_since(&self, logon: &LogonId, at: i64) -> bool {
+        self.ended.iter().any(|(ended, when)| ended == logon && *when >= at)
     }
 
     /// How many are recorded as open.

@@ -256,19 +256,26 @@ impl Machine {
         };
         let now = wall_ms();
         let mut sessions = self.sessions();
-        if sessions.get(&logon).is_some() {
+        // A call that comes to be read when all is over was told by the hook's notes.
+        let over = sessions.ended_since(&logon, i64::MIN) && !call.opener.lives();
+        if over || sessions.get(&logon).is_some() {
             return Ok(());
         }
         let event = Logon { boot: reporter.boot(), logon, decision_id, who };
         self.record_with(&mut sessions, reporter, &[Draft::new(kind::LOGON, now, &event)?])?;
         drop(sessions);
+        self.saw(&call.user, now);
+        Ok(())
+    }
+
+    /// A user has logged on here.
+    pub(super) fn saw(&self, user: &str, at: i64) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.note(&call.user, now)
+        if seen.note(user, at)
             && let Err(error) = self.files.set_seen(&seen)
         {
             tracing::error!(%error, "who logged on here could not be written");
         }
-        Ok(())
     }
 
     fn close(&self, reporter: &Reporter, call: &PamCall) -> Result<(), SpoolError> {

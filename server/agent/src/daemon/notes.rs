@@ -67,6 +67,9 @@ impl Machine {
         let drafts = self.drafts_of(sessions, reporter, &found.1)?;
         if !drafts.is_empty() {
             self.record_with(sessions, reporter, &drafts)?;
+            if found.1.call.phase == Phase::OpenSession {
+                self.saw(&found.1.call.user, found.1.at);
+            }
         }
         Ok(self.files.forget(std::slice::from_ref(found))?)
     }
@@ -92,13 +95,15 @@ impl Machine {
         let mut drafts = Vec::new();
         let recorded = sessions.get(&logon).is_some();
         let of_boot = note.boot == reporter.boot();
+        // The hook leaves a note too when the daemon wrote it down, only not in time.
+        let over = of_boot && sessions.ended_since(&logon, note.at);
         match call.phase {
             Phase::Account => {
                 if let Some(answer) = &note.answer {
                     self.draft_offline(call.decision_id, &who, answer, note.at, &mut drafts)?;
                 }
             }
-            Phase::OpenSession if !recorded => {
+            Phase::OpenSession if !recorded && !over => {
                 let event = Logon { boot: note.boot, logon, decision_id: None, who };
                 drafts.push(Draft::new(kind::LOGON, note.at, &event)?);
             }

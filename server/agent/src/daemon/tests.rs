@@ -113,7 +113,11 @@ impl Setup {
 
     /// Leaves a note as the hook does that nobody answered.
     fn leave(&self, call: PamCall, answer: Option<OwnAnswer>) {
-        let note = Note { boot: boot_id().unwrap(), at: wall_ms(), call, answer };
+        self.leave_at(wall_ms(), call, answer);
+    }
+
+    fn leave_at(&self, at: i64, call: PamCall, answer: Option<OwnAnswer>) {
+        let note = Note { boot: boot_id().unwrap(), at, call, answer };
         HookFiles::new(&self.state()).leave(&note).unwrap();
     }
 
@@ -275,4 +279,31 @@ async fn a_note_without_a_usable_user_tells_what_it_can_and_keeps_no_other_back(
     setup.eventually("both have ended", |()| setup.events(kind::LOGOFF).len() == 2).await;
     setup.eventually("no note is left", |()| HookFiles::new(&setup.state()).notes().unwrap().is_empty()).await;
     assert!(setup.events(kind::OFFLINE_DECISION).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_the_daemon_wrote_down_too_late_for_the_hook_is_told_once() {
+    let setup = Setup::new().await;
+    let _daemon = setup.daemon().await;
+    let (open, ended, noted) = (Program::start(), Program::start(), Program::start());
+    let before = wall_ms() - 1;
+    for program in [&open, &ended] {
+        setup.hook(Phase::OpenSession, "alice", "sshd", program);
+    }
+    setup.hook(Phase::CloseSession, "alice", "sshd", &ended);
+    for program in [&open, &ended] {
+        setup.leave_at(before, call(Phase::OpenSession, "alice", "sshd", program), None);
+    }
+    setup.leave(call(Phase::CloseSession, "alice", "sshd", &ended), None);
+    setup.leave(call(Phase::OpenSession, "bob", "sshd", &noted), None);
+    setup.eventually("what only a note tells is told", |()| setup.events(kind::LOGON).len() >= 3).await;
+    setup.eventually("no note is left", |()| HookFiles::new(&setup.state()).notes().unwrap().is_empty()).await;
+    assert_eq!((setup.events(kind::LOGON).len(), setup.events(kind::LOGOFF).len()), (3, 1));
+    assert!(HookFiles::new(&setup.state()).seen().unwrap().last("bob").is_some(), "and has been seen here");
+    let late = call(Phase::OpenSession, "bob", "sshd", &noted);
+    drop(noted);
+    setup.eventually("it ends with its process", |()| setup.events(kind::LOGOFF).len() == 2).await;
+    tokio::task::block_in_place(|| pam::run(&late, &setup.socket(), &setup.state()));
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(setup.events(kind::LOGON).len(), 3, "a call that was read when all was over");
 }
