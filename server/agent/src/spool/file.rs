@@ -15,7 +15,10 @@ use userlock_core::{
 };
 
 use super::SpoolError;
-use crate::files::{FileError, create_private, sync_dir};
+use crate::{
+    files::{FileError, create_private, sync_dir},
+    system::wall_ms,
+};
 
 const NAME: &str = "spool.log";
 const NEW_NAME: &str = "spool.log.new";
@@ -63,7 +66,8 @@ impl Written {
 }
 
 /// Opens the file of a folder and shows its frames, with their offsets and lengths, one after another to `take`, until
-/// it declines one; `None` when there is no file. From the first frame that is torn or declined on, the file is cut off.
+/// it declines one; `None` when there is no file. From the first frame that is torn or declined on, the file is cut off;
+/// when there is more behind than one torn frame, the file is put aside as it is before that.
 pub(super) fn open(dir: &Path, take: &mut dyn FnMut(u64, u32, Frame) -> bool) -> Result<Option<Log>, SpoolError> {
     let path = dir.join(NAME);
     let file = match OpenOptions::new().read(true).write(true).open(&path) {
@@ -74,31 +78,67 @@ pub(super) fn open(dir: &Path, take: &mut dyn FnMut(u64, u32, Frame) -> bool) ->
     let length = file.metadata().map_err(FileError::new("read", &path))?.len();
     let mut log = Log { file, dir: dir.to_owned(), length, freed: 0 };
     let mut reader = BufReader::new(log.file.try_clone().map_err(FileError::new("read", &path))?);
-    let mut offset = 0;
-    while let Some((frame, whole)) = next_frame(&mut reader) {
-        if !take(offset, whole, frame) {
-            break;
-        }
-        offset += u64::from(whole);
-    }
+    let (offset, end) = read_all(&mut reader, take).map_err(FileError::new("read", &path))?;
     if offset == 0 {
         return Err(SpoolError::NotASpool(log.name()));
     }
-    if offset < length {
-        tracing::warn!(spool.bytes = length - offset, "the end of the spool was not written whole and is cut off");
+    let bytes = length.saturating_sub(offset);
+    if end == End::Declined || log.frame_after(offset).map_err(FileError::new("read", &path))? {
+        let aside = log.put_aside(offset)?;
+        tracing::error!(
+            spool.bytes = bytes,
+            aside = %aside.display(),
+            "the spool is damaged: what follows the damage is cut off; the whole file is kept aside"
+        );
+    } else if bytes > 0 {
+        tracing::warn!(spool.bytes = bytes, "the end of the spool was not written whole and is cut off");
         log.cut(offset)?;
     }
     Ok(Some(log))
 }
 
+/// How the reading of a file ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// At the end, or at something that is not a whole frame.
+    Torn,
+    /// At a whole frame that does not fit those before it.
+    Declined,
+}
+
+/// Shows the frames to `take`; gives back where the first begins that is not taken.
+fn read_all(reader: &mut impl Read, take: &mut dyn FnMut(u64, u32, Frame) -> bool) -> io::Result<(u64, End)> {
+    let mut offset = 0;
+    while let Some((frame, whole)) = next_frame(reader)? {
+        if !take(offset, whole, frame) {
+            return Ok((offset, End::Declined));
+        }
+        offset += u64::from(whole);
+    }
+    Ok((offset, End::Torn))
+}
+
 /// The next frame; `None` at the end, and where it is not whole.
-fn next_frame(reader: &mut impl Read) -> Option<(Frame, u32)> {
+fn next_frame(reader: &mut impl Read) -> io::Result<Option<(Frame, u32)>> {
     let mut bytes = vec![0; HEAD];
-    reader.read_exact(&mut bytes).ok()?;
-    let length = body_length(&bytes)?;
+    if !read_whole(reader, &mut bytes)? {
+        return Ok(None);
+    }
+    let Some(length) = body_length(&bytes) else { return Ok(None) };
     bytes.resize(HEAD + length, 0);
-    reader.read_exact(bytes.get_mut(HEAD..)?).ok()?;
-    decode(&bytes).and_then(|frame| Some((frame, u32::try_from(bytes.len()).ok()?)))
+    if !read_whole(reader, bytes.get_mut(HEAD..).unwrap_or_default())? {
+        return Ok(None);
+    }
+    Ok(decode(&bytes).and_then(|frame| Some((frame, u32::try_from(bytes.len()).ok()?))))
+}
+
+/// Whether there were so many bytes. A disk that fails is not the end of a file.
+fn read_whole(reader: &mut impl Read, bytes: &mut [u8]) -> io::Result<bool> {
+    match reader.read_exact(bytes) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Writes a new file with these frames and puts it in the place of the one that is there, durably.
@@ -121,6 +161,32 @@ impl Log {
 
     pub(super) fn name(&self) -> String {
         self.dir.join(NAME).display().to_string()
+    }
+
+    /// Whether a whole frame begins anywhere behind this place, where none does.
+    fn frame_after(&self, offset: u64) -> io::Result<bool> {
+        let rest = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; rest];
+        self.file.read_exact_at(&mut bytes, offset)?;
+        Ok((1..rest).any(|at| bytes.get(at..).is_some_and(|bytes| decode(bytes).is_some())))
+    }
+
+    /// Puts the file aside as it is, and goes on with a new one that has what stands before this place. At no moment is
+    /// there no file.
+    fn put_aside(&mut self, length: u64) -> Result<PathBuf, SpoolError> {
+        let (path, new) = (self.dir.join(NAME), self.dir.join(NEW_NAME));
+        let aside = self.dir.join(format!("{NAME}.damaged-{}", wall_ms()));
+        let mut file = create_private(&new)?;
+        let mut good = File::open(&path).map_err(FileError::new("open", &path))?.take(length);
+        io::copy(&mut good, &mut file).map_err(FileError::new("copy", &path))?;
+        file.sync_all().map_err(FileError::new("sync", &new))?;
+        // Where a file can have but one name, it is copied.
+        let kept = fs::hard_link(&path, &aside).or_else(|_| fs::copy(&path, &aside).map(drop));
+        kept.map_err(FileError::new("put aside", &path))?;
+        fs::rename(&new, &path).map_err(FileError::new("replace", &path))?;
+        sync_dir(&self.dir)?;
+        (self.file, self.length) = (file, length);
+        Ok(aside)
     }
 
     /// Shortens the file to this length.
@@ -186,7 +252,7 @@ fn check_sum(body: &[u8]) -> [u8; 4] {
 
 fn body_length(head: &[u8]) -> Option<usize> {
     let length = u32::from_le_bytes(head.get(..4)?.try_into().ok()?) as usize;
-    (length <= MAX_BODY).then_some(length)
+    (1..=MAX_BODY).contains(&length).then_some(length)
 }
 
 /// The frame that these bytes are; `None` when they are not whole.
@@ -196,4 +262,36 @@ fn decode(bytes: &[u8]) -> Option<Frame> {
         return None;
     }
     postcard::from_bytes(body).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk that fails after what it has given.
+    struct Broken;
+
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::from_raw_os_error(5))
+        }
+    }
+
+    #[test]
+    fn a_disk_that_fails_is_not_the_end_of_the_file() {
+        let frame = |last| Frame::Gone { last, chain: Chain::NIL };
+        let (bytes, places) = encode_all(&[frame(1), frame(2)], 0).unwrap();
+        let mut taken = 0;
+        let mut take = |_, _, _| {
+            taken += 1;
+            true
+        };
+        for length in [places[1].0 as usize, places[1].0 as usize + 3, bytes.len() - 1] {
+            let whole = read_all(&mut &bytes[..length], &mut take).unwrap();
+            assert_eq!(whole, (places[1].0, End::Torn));
+            let error = read_all(&mut bytes[..length].chain(Broken), &mut take).unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(5), "at {length}");
+        }
+        assert_eq!(taken, 6);
+    }
 }

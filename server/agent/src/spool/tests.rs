@@ -1,6 +1,7 @@
 use std::fs;
 
 use super::*;
+use crate::fake::Logs;
 
 fn draft(n: u64) -> Draft {
     Draft::new(if n == 1 { kind::INVENTORY } else { kind::LOGON }, 7, &serde_json::json!({ "n": n, "text": "é\"" }))
@@ -83,6 +84,73 @@ fn a_torn_end_is_cut_and_what_was_acknowledged_stays() {
     assert_eq!(Spool::open(dir.path(), "pc").unwrap().last(), 2, "a body that does not check is no record");
     fs::write(&path, b"something else").unwrap();
     assert!(matches!(Spool::open(dir.path(), "pc"), Err(SpoolError::NotASpool(_))));
+}
+
+/// The files that were put aside.
+fn aside(dir: &Path) -> Vec<Vec<u8>> {
+    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let aside = entries.filter(|path| path.to_str().is_some_and(|path| path.contains("spool.log.damaged-")));
+    aside.map(|path| fs::read(path).unwrap()).collect()
+}
+
+#[test]
+fn a_file_damaged_in_the_middle_is_put_aside_before_it_is_cut() {
+    let logs = Logs::capture();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("spool.log");
+    let mut spool = Spool::open(dir.path(), "pc").unwrap();
+    spool.settle(5, None).unwrap();
+    let mut ends = vec![];
+    for n in 1..=4 {
+        spool.append(&[draft(n)]).unwrap();
+        ends.push(usize::try_from(fs::metadata(&path).unwrap().len()).unwrap());
+    }
+    drop(spool);
+    let bytes = fs::read(&path).unwrap();
+    for (damaged, at) in [("its length", ends[1] + 2), ("its sum", ends[1] + 5), ("its body", ends[2] - 1)] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut broken = bytes.clone();
+        broken[at] ^= 0x7f;
+        fs::write(dir.path().join("spool.log"), &broken).unwrap();
+        let mut spool = Spool::open(dir.path(), "pc").unwrap();
+        assert_eq!(spool.last(), 2, "{damaged}");
+        assert_eq!(aside(dir.path()), [broken], "{damaged}");
+        spool.append(&[draft(9)]).unwrap();
+        assert_chained("pc", &Spool::open(dir.path(), "pc").unwrap().batch((1, 3)).unwrap().unwrap());
+        assert_eq!(aside(dir.path()).len(), 1);
+    }
+    assert_eq!(logs.count("ERROR"), 3);
+    let mut strange = bytes[..ends[1]].to_vec();
+    strange.extend_from_slice(&bytes[ends[2]..]);
+    fs::write(&path, &strange).unwrap();
+    assert_eq!(Spool::open(dir.path(), "pc").unwrap().last(), 2, "a record that does not follow is not taken");
+    assert_eq!(aside(dir.path()), [strange]);
+}
+
+#[test]
+fn one_torn_frame_is_cut_without_ado() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("spool.log");
+    let mut spool = Spool::open(dir.path(), "pc").unwrap();
+    spool.append(&drafts(1..=3)).unwrap();
+    drop(spool);
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() - 3]).unwrap();
+    assert_eq!(Spool::open(dir.path(), "pc").unwrap().last(), 2);
+    let zeros = [bytes.clone(), vec![0; 5000]].concat();
+    fs::write(&path, &zeros).unwrap();
+    assert_eq!(Spool::open(dir.path(), "pc").unwrap().last(), 3, "room that was never written to");
+    assert_eq!(fs::read(&path).unwrap(), bytes);
+    assert!(aside(dir.path()).is_empty());
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_left_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    // The kernel answers EIO there.
+    std::os::unix::fs::symlink("/proc/self/mem", dir.path().join("spool.log")).unwrap();
+    let error = Spool::open(dir.path(), "pc").unwrap_err();
+    assert!(matches!(error, SpoolError::File(_)), "{error}");
 }
 
 #[test]
