@@ -9,6 +9,9 @@ use super::{
     time::{self, Zone},
 };
 
+/// The server tells of a comparison at least so often, in ms, and the way takes its time.
+const COMPARED_WITHIN_MS: i64 = 10_000;
+
 /// How a line is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stroke {
@@ -347,7 +350,10 @@ fn certificate(overview: &Overview, zone: &Zone, now: i64) -> Note {
         };
     };
     let equal_at = c.equal_at.map(|at| format!("equal at {}", zone.exact(at, now)));
+    let was_equal = c.equal_at.map(|at| format!("equal {}", time::ago(at, now)));
     let compared = c.compared_at.map(|at| format!("compared {}", time::ago(at, now)));
+    // A page that is not told anything any more does not go on to say so.
+    let fresh = c.compared_at.is_some_and(|at| now.saturating_sub(at) <= COMPARED_WITHIN_MS);
     let other = if peer.name.is_empty() { peer.role.title() } else { peer.name.split('.').next().unwrap_or_default() };
     match (c.alarm, peer.state, c.equal) {
         (true, ..) => Note {
@@ -355,12 +361,18 @@ fn certificate(overview: &Overview, zone: &Zone, now: i64) -> Note {
             title: "Equal records, unequal lists".into(),
             lines: ["This must not be: see the application log.".into()].into_iter().chain(compared).collect(),
         },
-        (_, PeerState::Up, Some(true)) => Note {
+        (_, PeerState::Up, Some(true)) if fresh => Note {
             tone: Tone::Ok,
             title: "Lists are equal".into(),
-            lines: [format!("digest {} on both", short(&c.digest.to_string()))].into_iter().chain(compared).collect(),
+            lines: match c.peer_digest {
+                Some(digest) => [format!("digest {} on both", short(&digest.to_string()))],
+                None => ["as they were a moment ago: events are on their way".into()],
+            }
+            .into_iter()
+            .chain(if c.peer_digest.is_some() { compared } else { was_equal })
+            .collect(),
         },
-        (_, PeerState::Up, Some(false)) => {
+        (_, PeerState::Up, Some(false)) if fresh => {
             let theirs = c.peer_digest.map(|d| format!("{} there", short(&d.to_string())));
             let mine = format!("{} here", short(&c.digest.to_string()));
             let digests = [mine].into_iter().chain(theirs).collect::<Vec<_>>().join(", ");
@@ -373,6 +385,11 @@ fn certificate(overview: &Overview, zone: &Zone, now: i64) -> Note {
         (_, PeerState::Unknown, _) => {
             Note { tone: Tone::Neutral, title: "Not compared yet".into(), lines: equal_at.into_iter().collect() }
         }
+        (_, PeerState::Up, _) => Note {
+            tone: Tone::Neutral,
+            title: was_equal.map_or_else(|| "Not compared yet".into(), |was| format!("Lists were {was}")),
+            lines: compared.into_iter().collect(),
+        },
         _ => {
             let ahead = (c.ahead > 0).then(|| format!("{} ahead of {other}", counted(c.ahead, "event", "events")));
             Note {
@@ -443,7 +460,7 @@ fn lists(title: &str) -> String {
         "Lists are equal" => "Yes".into(),
         "Lists differ" => "No".into(),
         "Lists may differ" => "They may differ".into(),
-        other => other.into(),
+        other => other.strip_prefix("Lists were e").map_or_else(|| other.into(), |ago| format!("E{ago}")),
     }
 }
 

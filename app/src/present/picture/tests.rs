@@ -61,7 +61,7 @@ fn overview(role: ServerRole, its: Phase, peer: Option<PeerView>) -> Overview {
             equal,
             alarm: false,
             digest: Digest([0x7c; 16]),
-            peer_digest: None,
+            peer_digest: Some(Digest([0x7c; 16])),
             compared_at: Some(NOW - 1_000),
             equal_at: Some(NOW - 126_000),
             ahead: if equal.is_some() { 0 } else { 31 },
@@ -185,6 +185,26 @@ fn equal_records_with_unequal_lists_are_an_alarm_whatever_else_is() {
     o.certificate.alarm = true;
     o.certificate.equal = Some(false);
     assert_eq!(draw(&o).certificate.tone, Tone::Down);
+}
+
+#[test]
+fn lists_that_were_not_compared_lately_are_not_called_equal() {
+    let mut o =
+        overview(ServerRole::Primary, Phase::Serving, Some(peer(ServerRole::Backup, PeerState::Up, Phase::Standby)));
+    // What this server holds now is not what was compared.
+    o.certificate.digest = Digest([0x11; 16]);
+    assert_eq!(draw(&o).certificate.lines, ["digest 7c7c…7c7c on both", "compared 1 s ago"]);
+    o.certificate.equal_at = Some(NOW - 2_000);
+    o.certificate.peer_digest = None;
+    let drawn = draw(&o);
+    assert_eq!((drawn.certificate.tone, drawn.answers[2].detail.as_str()), (Tone::Ok, "equal 2 s ago"));
+    o.certificate.equal_at = Some(NOW - 4_000);
+    o.certificate.equal = None;
+    let drawn = draw(&o);
+    assert_eq!((drawn.certificate.tone, drawn.answers[2].answer.as_str()), (Tone::Neutral, "Equal 4 s ago"));
+    o.certificate.equal = Some(true);
+    o.certificate.compared_at = Some(NOW - 20_000);
+    assert_eq!(draw(&o).certificate.tone, Tone::Neutral);
 }
 
 #[test]

@@ -17,8 +17,10 @@ use crate::{
     zone::{PEER_SKEW_MS, monotonic_ms},
 };
 
-/// Lists that were equal within this time are not called different, in ms.
-const DIFFERENT_AFTER_MS: i64 = 15_000;
+/// A comparison that is older says nothing of now, in ms.
+const FRESH_MS: i64 = 3_000;
+/// What differs for longer is not under way any more, in ms.
+const DIFFERENT_AFTER_MS: i64 = 5_000;
 
 impl App {
     /// The picture of the pair and all that is shown on every page.
@@ -90,17 +92,23 @@ impl App {
         let same_lists = compared.map(|(_, state)| state == server.state_digest);
         let same_fold = peer.hello().is_some_and(|hello| hello.fold_version == userlock_core::fold::FOLD_VERSION);
         let (unsent, _) = self.zone.read(|server| server.unsent());
-        let lately = peer.equal_at.is_some_and(|at| clock::now_ms() - at < DIFFERENT_AFTER_MS);
+        let now = clock::now_ms();
+        let age = |at: Option<i64>| at.map(|at| now.saturating_sub(at));
+        let comparison = Comparison {
+            age: age(peer.compared_at).filter(|_| up.is_some()),
+            equal: same_lists == Some(true) || (peer.equal_at.is_some() && peer.equal_at == peer.compared_at),
+            equal_age: age(peer.equal_at),
+            lag_seconds: up.and_then(|p| p.lag_seconds),
+        };
+        // What both had when they were found equal is what the other one told then.
+        let told = peer.hello().map(|hello| hello.state_digest);
+        let verdict = comparison.verdict();
+        let digest = told.filter(|_| comparison.equal && verdict == Some(true));
         Certificate {
-            equal: match (same_records, same_lists) {
-                (_, Some(true)) => Some(true),
-                // Events on their way make the two differ at any moment of a busy day: they are equal as of then.
-                (Some(false), Some(false)) if lately => Some(true),
-                (_, lists) => lists,
-            },
+            equal: verdict,
             alarm: same_fold && same_records == Some(true) && same_lists == Some(false),
-            digest: server.state_digest,
-            peer_digest: server.peer.as_ref().and_then(|p| p.state_digest),
+            digest: digest.unwrap_or(server.state_digest),
+            peer_digest: if verdict == Some(true) { digest } else { told },
             compared_at: peer.compared_at,
             equal_at: peer.equal_at,
             ahead: unsent as u64,
@@ -132,6 +140,35 @@ impl App {
             machine.sessions.iter().filter(|((boot, _), session)| machine.ending(*boot, session).is_none()).count()
         });
         open.sum::<usize>() as u64
+    }
+}
+
+/// The last comparison of the two lists.
+struct Comparison {
+    /// How long ago it was, in ms; absent when there was none, or the other server does not answer.
+    age: Option<i64>,
+    /// Whether it found them equal.
+    equal: bool,
+    /// How long ago they were last found equal, in ms.
+    equal_age: Option<i64>,
+    /// For how long the Backup has lacked records.
+    lag_seconds: Option<f64>,
+}
+
+impl Comparison {
+    /// Whether the lists are equal, as far as a comparison says so: on a busy day records are on their way at any
+    /// moment, and those two lists are as equal as they were a moment ago. Absent when nothing can be said of now.
+    fn verdict(&self) -> Option<bool> {
+        if self.age.is_none_or(|age| age > FRESH_MS) {
+            return None;
+        }
+        if self.equal || self.equal_age.is_some_and(|age| age <= FRESH_MS) {
+            return Some(true);
+        }
+        let lag = self.lag_seconds.map_or(0.0, |seconds| seconds * 1000.0);
+        let on_their_way = lag > 0.0 && lag <= DIFFERENT_AFTER_MS as f64;
+        let lasts = self.equal_age.is_none_or(|age| age > DIFFERENT_AFTER_MS);
+        (lasts && !on_their_way).then_some(false)
     }
 }
 
@@ -221,4 +258,30 @@ fn peer_banner(server: &ServerView, peer: &PeerView) -> Option<Banner> {
         }
     };
     Some(Banner { tone: Tone::Attention, text: text.to_owned(), at: Some(peer.last_contact.unwrap_or(peer.since)) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn comparison(age: i64, equal: bool, equal_age: i64) -> Comparison {
+        Comparison { age: Some(age), equal, equal_age: Some(equal_age), lag_seconds: Some(0.0) }
+    }
+
+    #[test]
+    fn lists_are_equal_by_a_fresh_comparison_only() {
+        assert_eq!(comparison(900, true, 900).verdict(), Some(true));
+        assert_eq!(comparison(3_500, true, 3_500).verdict(), None, "the other one is silent");
+        assert_eq!(Comparison { age: None, ..comparison(0, true, 0) }.verdict(), None, "the other one is down");
+    }
+
+    #[test]
+    fn lists_differ_when_that_lasts() {
+        assert_eq!(comparison(900, false, 1_900).verdict(), Some(true));
+        assert_eq!(comparison(900, false, 4_000).verdict(), None);
+        assert_eq!(comparison(900, false, 6_000).verdict(), Some(false));
+        let busy = |seconds| Comparison { lag_seconds: Some(seconds), ..comparison(900, false, 60_000) };
+        assert_eq!(busy(0.4).verdict(), None, "records are on their way");
+        assert_eq!(busy(7.0).verdict(), Some(false));
+    }
 }
