@@ -19,6 +19,8 @@ use crate::{
 
 /// A comparison that is older says nothing of now, in ms.
 const FRESH_MS: i64 = 3_000;
+/// A hello may come so much later than it is due, in ms.
+const HELLO_TAKES_MS: u64 = 2_000;
 /// What differs for longer is not under way any more, in ms.
 const DIFFERENT_AFTER_MS: i64 = 5_000;
 
@@ -34,12 +36,11 @@ impl App {
             problem::unavailable("storage", "The application log cannot be read now.")
         })?;
         let server = self.server_view();
-        let counts = self.agent_counts();
         let activity = self.zone.activity().hour(now);
         let certificate = self.certificate(&server);
         let figures = self.figures_view(&server, &activity);
         let zone = self.zone.read(|server| server.settings.settings.general.zone_name.clone());
-        let agents = self.agents_summary(&server, counts);
+        let agents = self.agents_summary(&server);
         Ok(Overview {
             zone,
             readiness: readiness(&server, &agents, &certificate),
@@ -59,28 +60,32 @@ impl App {
         self.zone.read(|server| u64::from(server.settings.settings.agents.unconfirmed_after_seconds)) * 1000
     }
 
-    fn agent_counts(&self) -> AgentCounts {
-        let within = self.confirmed_for_ms();
-        self.zone.contacts().counts(within, monotonic_ms())
-    }
-
-    fn agents_summary(&self, server: &ServerView, here: AgentCounts) -> AgentsSummary {
-        let total = self.zone.read(|server| server.state.agents.active()) as u64;
-        let peer_up = server.peer.as_ref().is_some_and(|peer| peer.state == PeerState::Up);
-        let there = self.zone.peer().hello().filter(|_| peer_up).map(|hello| hello.agents).unwrap_or_default();
-        let (primary, backup) = match server.role {
-            ServerRole::Primary => (here, there),
-            ServerRole::Backup => (there, here),
+    fn agents_summary(&self, server: &ServerView) -> AgentsSummary {
+        let (total, every) = self.zone.read(|server| {
+            let heartbeat = server.settings.settings.agents.heartbeat_seconds;
+            (server.state.agents.active() as u64, u64::from(heartbeat) * 1000)
+        });
+        let confirmed = self.confirmed_for_ms();
+        let (lately, just_now, within) = {
+            let (contacts, now) = (self.zone.contacts(), monotonic_ms());
+            let counts = |within| contacts.counts(within, now);
+            (counts(2 * every + HELLO_TAKES_MS), counts(every + HELLO_TAKES_MS), counts(confirmed))
         };
-        // An agent that goes from one server to the other is heard of by both for a while.
+        let peer_up = server.peer.as_ref().is_some_and(|peer| peer.state == PeerState::Up);
+        let told = self.zone.peer().hello().filter(|_| peer_up).map(|hello| hello.agents).unwrap_or_default();
+        let (here, there) = share(&lately, &just_now, &told, total);
+        let (primary, on_primary, on_backup) = match server.role {
+            ServerRole::Primary => (lately, here, there),
+            ServerRole::Backup => (told, there, here),
+        };
         AgentsSummary {
             total,
-            in_touch: (here.in_touch + there.in_touch).min(total),
-            on_primary: primary.in_touch.min(total),
-            on_backup: backup.in_touch.min(total),
-            spooling: here.spooling.max(there.spooling),
-            waiting: here.waiting.max(there.waiting),
-            reach_backup: (primary.reach_backup + backup.in_touch).min(total),
+            in_touch: (within.in_touch.max(here) + there).min(total),
+            on_primary,
+            on_backup,
+            spooling: lately.spooling.max(told.spooling).min(total),
+            waiting: lately.waiting.max(told.waiting),
+            reach_backup: (primary.reach_backup.min(on_primary) + on_backup).min(total),
         }
     }
 
@@ -141,6 +146,15 @@ impl App {
         });
         open.sum::<usize>() as u64
     }
+}
+
+/// How many agents are at this server, and how many at the other. Who goes from one to the other counts at both for a
+/// while, and longer at the other, which tells of all that it heard of within the time that confirms sessions. Of those
+/// that are too many, who spoke here just now is here, and the rest is there.
+fn share(lately: &AgentCounts, just_now: &AgentCounts, told: &AgentCounts, total: u64) -> (u64, u64) {
+    let not_there = total.saturating_sub(told.in_touch);
+    let here = lately.in_touch.min(not_there.max(just_now.in_touch)).min(total);
+    (here, told.in_touch.min(total - here))
 }
 
 /// The last comparison of the two lists.
@@ -263,6 +277,22 @@ fn peer_banner(server: &ServerView, peer: &PeerView) -> Option<Banner> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_agent_is_at_the_server_that_it_spoke_with_last() {
+        let of = |in_touch| AgentCounts { in_touch, ..AgentCounts::default() };
+        let at = |lately, just_now, told| share(&of(lately), &of(just_now), &of(told), 40);
+        assert_eq!(at(40, 40, 0), (40, 0));
+        assert_eq!(at(30, 29, 10), (30, 10));
+        // All have come here, and the other one still tells of them.
+        assert_eq!(at(40, 40, 40), (40, 0));
+        // All have gone there; the last of them spoke here a moment ago.
+        assert_eq!(at(40, 3, 40), (3, 37));
+        assert_eq!(at(0, 0, 40), (0, 40));
+        // One machine is dead.
+        assert_eq!(at(39, 39, 0), (39, 0));
+        assert_eq!(at(50, 50, 50), (40, 0), "never more than there are");
+    }
 
     fn comparison(age: i64, equal: bool, equal_age: i64) -> Comparison {
         Comparison { age: Some(age), equal, equal_age: Some(equal_age), lag_seconds: Some(0.0) }
