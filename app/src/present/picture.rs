@@ -12,6 +12,9 @@ use super::{
 /// The server tells of a comparison at least so often, in ms, and the way takes its time.
 const COMPARED_WITHIN_MS: i64 = 10_000;
 
+/// A lag that lasts for longer is to be looked at.
+const LAGS_AFTER_SECONDS: f64 = 5.0;
+
 /// How a line is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stroke {
@@ -322,11 +325,9 @@ fn link(overview: &Overview, zone: &Zone, now: i64) -> Note {
             let behind = peer.lag_events.map(|n| format!("{} behind", counted(n, "event", "events")));
             let seconds = peer.lag_seconds.map(|s| format!("{} s", measure(s)));
             let title: Vec<_> = behind.into_iter().chain(seconds).collect();
-            let tone = if peer.lag_events.is_some_and(|n| n > 0) || server.phase == Phase::Paused {
-                Tone::Attention
-            } else {
-                Tone::Ok
-            };
+            // What is younger is on its way between two hellos.
+            let lags = peer.lag_seconds.is_some_and(|seconds| seconds > LAGS_AFTER_SECONDS);
+            let tone = if lags || server.phase == Phase::Paused { Tone::Attention } else { Tone::Ok };
             let lines = match synchronization {
                 Some(_) => schedule.into_iter().chain(last_success).collect(),
                 None => peer

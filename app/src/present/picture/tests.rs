@@ -208,6 +208,16 @@ fn lists_that_were_not_compared_lately_are_not_called_equal() {
 }
 
 #[test]
+fn a_lag_is_to_be_looked_at_when_it_lasts() {
+    let mut backup = peer(ServerRole::Backup, PeerState::Up, Phase::Standby);
+    (backup.lag_events, backup.lag_seconds) = (Some(3), Some(0.8));
+    let link = draw(&overview(ServerRole::Primary, Phase::Serving, Some(backup.clone()))).link;
+    assert_eq!((link.tone, link.title.as_str()), (Tone::Ok, "3 events behind · 0.8 s"));
+    backup.lag_seconds = Some(6.0);
+    assert_eq!(draw(&overview(ServerRole::Primary, Phase::Serving, Some(backup))).link.tone, Tone::Attention);
+}
+
+#[test]
 fn silent_agents_and_full_spools_are_told() {
     let mut o = overview(ServerRole::Primary, Phase::Serving, None);
     o.agents.in_touch = 210;

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, path::PathBuf};
 
-use userlock_core::api::{PeerState, ServerView};
+use userlock_core::api::{PeerState, PeerView, ServerView};
 
 use super::{ConfigArg, Outcome, local::Local, print, secrets};
 use crate::config::Config;
@@ -33,6 +33,26 @@ pub async fn status(args: StatusArgs) -> Outcome {
     print(&describe(&view))
 }
 
+/// Whether the lists are equal, by what the other server told last.
+fn lists(view: &ServerView, peer: &PeerView) -> String {
+    let told = match peer.last_contact {
+        Some(at) => format!("{} s ago", view.now.saturating_sub(at).max(0) / 1000),
+        None => return "not compared yet".to_owned(),
+    };
+    match (peer.state_digest, peer.state) {
+        (None, _) => "not compared yet".to_owned(),
+        (Some(digest), PeerState::Up) if digest == view.state_digest => format!("equal, as told {told}"),
+        (Some(_), PeerState::Up) if peer.lag_seconds.is_none_or(|seconds| seconds <= LAGS_AFTER_SECONDS) => {
+            format!("events are on their way (compared {told})")
+        }
+        (Some(_), PeerState::Up) => format!("different, as told {told}"),
+        (Some(_), _) => format!("may differ: the other server told of its own {told}"),
+    }
+}
+
+/// A lag that lasts for longer is told as a difference.
+const LAGS_AFTER_SECONDS: f64 = 5.0;
+
 fn describe(view: &ServerView) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
@@ -59,17 +79,10 @@ fn describe(view: &ServerView) -> String {
             if let Some(error) = &peer.last_error {
                 line("", error.clone());
             }
-            let equal = peer.state_digest.map(|digest| digest == view.state_digest);
-            line(
-                "lists",
-                match equal {
-                    Some(true) => "equal".to_owned(),
-                    Some(false) => "different".to_owned(),
-                    None => "not compared yet".to_owned(),
-                },
-            );
+            line("lists", lists(view, peer));
             if let Some(lag) = peer.lag_events {
-                line("lag", format!("{lag} events"));
+                let seconds = peer.lag_seconds.filter(|_| lag > 0).map(|s| format!(", {s:.1} s")).unwrap_or_default();
+                line("lag", format!("{lag} {}{seconds}", if lag == 1 { "event" } else { "events" }));
             }
         }
     }

@@ -204,9 +204,14 @@ fn readiness(server: &ServerView, agents: &AgentsSummary, certificate: &Certific
     }
     match peer.lag_events {
         Some(0) => lines.push(line(Tone::Ok, "0 events would be missing on the Backup".into())),
-        Some(lag) => {
+        // What has been recorded since the last hello is on its way, or there already.
+        Some(lag) if peer.lag_seconds.is_none_or(|seconds| seconds * 1000.0 <= DIFFERENT_AFTER_MS as f64) => {
             let text =
-                format!("{lag} events are not on the Backup yet; agents keep theirs until both servers hold them");
+                format!("{} on the way to the Backup; agents keep theirs until both servers hold them", are(lag));
+            lines.push(line(Tone::Ok, text));
+        }
+        Some(lag) => {
+            let text = format!("{} not on the Backup yet; agents keep theirs until both servers hold them", are(lag));
             lines.push(line(Tone::Attention, text));
         }
         None => lines.push(line(Tone::Attention, "how many events the Backup lacks is not known".into())),
@@ -228,6 +233,11 @@ fn readiness(server: &ServerView, agents: &AgentsSummary, certificate: &Certific
         lines.push(line(Tone::Down, "the two lists differ although both hold the same events".into()));
     }
     lines
+}
+
+/// `1 event is`, `2 events are`.
+fn are(events: u64) -> String {
+    if events == 1 { "1 event is".to_owned() } else { format!("{events} events are") }
 }
 
 /// What an administrator must know before anything else.
