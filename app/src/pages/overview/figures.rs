@@ -1,7 +1,7 @@
 //! The tiles, the last hour, and "If the Primary died now".
 
 use leptos::prelude::*;
-use userlock_core::api::{ServerRole, Tone};
+use userlock_core::api::{PeerState, ServerRole, Tone};
 
 use crate::{
     components::{Glyph, Icon, tone_class},
@@ -103,9 +103,17 @@ pub fn Readiness() -> impl IntoView {
     let live = Live::of_page();
     let lines = Memo::new(move || live.read(|o| o.readiness.clone()));
     let backup = Memo::new(move || live.read(|o| o.server.role == ServerRole::Backup));
+    let down_since = Memo::new(move || {
+        live.read(|o| {
+            let primary =
+                o.server.peer.as_ref().filter(|p| p.role == ServerRole::Primary && p.state == PeerState::Down)?;
+            let since = primary.last_contact.unwrap_or(primary.since);
+            Some(live.zone.with(|zone| zone.exact(since, o.server.now)))
+        })
+    });
     view! {
         <section class="panel readiness" aria-labelledby="readiness">
-            <h2 id="readiness">"If the Primary died now"</h2>
+            <h2 id="readiness">{move || if down_since.with(Option::is_some) { "While the Primary is down" } else { "If the Primary died now" }}</h2>
             <ul class="checks">
                 {move || lines.get().into_iter().map(|line| {
                     let tone = line.tone;
@@ -123,7 +131,10 @@ pub fn Readiness() -> impl IntoView {
                     }.into_any()
                 }).collect_view()}
             </ul>
-            <p class="muted small">{move || format!("As this {} knows it.", if backup.get() { "Backup" } else { "Primary" })}</p>
+            <p class="muted small">{move || match down_since.get() {
+                Some(since) => format!("Since {since}, as this Backup knows it."),
+                None => format!("As this {} knows it.", if backup.get() { "Backup" } else { "Primary" }),
+            }}</p>
         </section>
     }
     .into_any()

@@ -195,10 +195,15 @@ fn readiness(server: &ServerView, agents: &AgentsSummary, certificate: &Certific
             "the zone has no Backup: machines would follow their offline policy".into(),
         )];
     };
-    let mut lines = Vec::new();
-    if server.role == ServerRole::Primary && peer.state != PeerState::Up {
-        lines.push(line(Tone::Down, "the Backup does not answer: machines would follow their offline policy".into()));
+    match (server.role, peer.state) {
+        (ServerRole::Backup, PeerState::Down) => return without_primary(server, peer, agents, certificate),
+        (ServerRole::Primary, PeerState::Up) | (ServerRole::Backup, _) => {}
+        (ServerRole::Primary, _) => {
+            let text = "the Backup does not answer: machines would follow their offline policy";
+            return vec![line(Tone::Down, text.into())];
+        }
     }
+    let mut lines = Vec::new();
     if server.phase == Phase::Joining {
         lines.push(line(Tone::Attention, "this Backup has no list of sessions yet".into()));
     }
@@ -231,6 +236,38 @@ fn readiness(server: &ServerView, agents: &AgentsSummary, certificate: &Certific
     });
     if certificate.alarm {
         lines.push(line(Tone::Down, "the two lists differ although both hold the same events".into()));
+    }
+    lines
+}
+
+/// What it means that the Primary is down: what may be missing, who has come, by which rules is decided.
+fn without_primary(
+    server: &ServerView,
+    peer: &PeerView,
+    agents: &AgentsSummary,
+    certificate: &Certificate,
+) -> Vec<Readiness> {
+    let line = |tone, text: String| Readiness { tone, text };
+    let mut lines = Vec::new();
+    if server.phase == Phase::Joining {
+        lines.push(line(Tone::Down, "this Backup has no list of sessions yet".into()));
+    }
+    lines.push(match peer.lag_events {
+        Some(0) => line(
+            Tone::Neutral,
+            "nothing was missing here at the last contact; agents keep what they told since and tell it here".into(),
+        ),
+        Some(lag) => {
+            line(Tone::Attention, format!("{} missing here since the last contact; agents tell theirs again", are(lag)))
+        }
+        None => line(Tone::Attention, "how many events are missing here is not known".into()),
+    });
+    let come = format!("{} of {} agents have come to this Backup", agents.on_backup, agents.total);
+    lines.push(line(if agents.on_backup >= agents.total { Tone::Ok } else { Tone::Attention }, come));
+    let rules = format!("decisions are by the rules of revision {}, the last that came", server.settings_revision);
+    lines.push(line(Tone::Neutral, rules));
+    if certificate.ahead > 0 {
+        lines.push(line(Tone::Neutral, format!("{} kept here for the Primary", are(certificate.ahead))));
     }
     lines
 }
@@ -286,7 +323,72 @@ fn peer_banner(server: &ServerView, peer: &PeerView) -> Option<Banner> {
 
 #[cfg(test)]
 mod tests {
+    use userlock_core::{
+        api::PhaseView,
+        id::{Digest, Epoch, LogId, ServerId},
+        settings::Revision,
+    };
+
     use super::*;
+
+    #[test]
+    fn a_primary_that_is_down_is_not_called_in_order() {
+        let peer = PeerView {
+            role: ServerRole::Primary,
+            name: "a".into(),
+            address: None,
+            state: PeerState::Down,
+            since: 0,
+            phase: None,
+            last_contact: Some(0),
+            last_error: None,
+            open_sessions: None,
+            position: None,
+            held_digest: None,
+            state_digest: None,
+            settings_revision: Some(Revision::default()),
+            lag_events: Some(0),
+            lag_seconds: Some(0.0),
+            clock_skew_ms: None,
+        };
+        let server = ServerView {
+            server_id: ServerId::NIL,
+            role: ServerRole::Backup,
+            name: "b".into(),
+            phase: Phase::Takeover,
+            phase_detail: PhaseView {
+                phase: Phase::Takeover,
+                since: 0,
+                reason: String::new(),
+                waits_for: String::new(),
+            },
+            epoch: Epoch::default(),
+            log_id: LogId::NIL,
+            position: 0,
+            settings_revision: Revision::default(),
+            held_digest: Digest::NIL,
+            state_digest: Digest::NIL,
+            open_sessions: 0,
+            peer: Some(peer),
+            sessions_version: 0,
+            now: 0,
+            version: String::new(),
+        };
+        let agents = AgentsSummary { total: 40, on_backup: 38, reach_backup: 40, ..AgentsSummary::default() };
+        let certificate = Certificate {
+            equal: None,
+            alarm: false,
+            digest: Digest::NIL,
+            peer_digest: None,
+            compared_at: None,
+            equal_at: None,
+            ahead: 1,
+        };
+        let lines = readiness(&server, &agents, &certificate);
+        assert!(lines.iter().all(|line| line.tone != Tone::Ok), "{lines:?}");
+        assert!(lines.iter().any(|line| line.text == "38 of 40 agents have come to this Backup"), "{lines:?}");
+        assert!(lines.iter().any(|line| line.text == "1 event is kept here for the Primary"), "{lines:?}");
+    }
 
     #[test]
     fn an_agent_is_at_the_server_that_it_spoke_with_last() {
