@@ -40,16 +40,22 @@ fn ThisServer() -> impl IntoView {
         let text = Memo::new(move || live.read(what));
         view! { {move || text.get()} }.into_any()
     };
+    // The reason is of the time at which the state began.
+    let state = Memo::new(move || {
+        live.read(|o| {
+            let phase = &o.server.phase_detail;
+            let since = live.zone.with(|zone| zone.exact(phase.since, o.server.now));
+            let reason = if phase.reason.is_empty() { String::new() } else { format!(": {}", phase.reason) };
+            format!("{}, since {since}{reason}", phase.phase.title())
+        })
+    });
     view! {
         <section class="panel" aria-labelledby="this-server">
             <h2 id="this-server">"This server"</h2>
             <dl class="facts">
                 <Fact name="Name">{fact(|o| o.server.name.clone())}</Fact>
                 <Fact name="Role">{fact(|o| format!("{} server", o.server.role.title()))}</Fact>
-                <Fact name="State">{fact(|o| {
-                    let phase = &o.server.phase_detail;
-                    if phase.reason.is_empty() { phase.phase.title().to_owned() } else { format!("{}: {}", phase.phase.title(), phase.reason) }
-                })}</Fact>
+                <Fact name="State">{move || state.get()}</Fact>
                 <Fact name="Epoch">{fact(|o| o.server.epoch.number.to_string())}</Fact>
                 <Fact name="Settings revision">{fact(|o| o.server.settings_revision.to_string())}</Fact>
                 <Fact name="Version">{fact(|o| o.server.version.clone())}</Fact>

@@ -60,7 +60,10 @@ fn describe(view: &ServerView) -> String {
         _ = writeln!(text, "{name:<14}{value}");
     };
     line("server", format!("{} ({})", view.name, view.role.title()));
-    line("phase", format!("{}: {}", view.phase.title(), view.phase_detail.reason));
+    // The reason is of the time at which the phase began.
+    let since = chrono::DateTime::from_timestamp_millis(view.phase_detail.since);
+    let since = since.map(|at| at.format(", since %Y-%m-%d %H:%M:%S UTC").to_string()).unwrap_or_default();
+    line("phase", format!("{}{since}: {}", view.phase.title(), view.phase_detail.reason));
     if !view.phase_detail.waits_for.is_empty() {
         line("waits for", view.phase_detail.waits_for.clone());
     }
