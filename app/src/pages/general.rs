@@ -95,14 +95,20 @@ fn ZoneText(fields: GeneralFields) -> impl IntoView {
                 <Fact name="Policy between rules">{words::policy(fields.policy)}</Fact>
                 <Fact name="Offline policy of agents">{words::offline(fields.offline_policy)}</Fact>
                 <Fact name="Sessions that become disallowed">
-                    {if fields.log_off_disallowed { "are logged off" } else { "stay" }}
+                    {if fields.log_off_disallowed { "are to be logged off" } else { "stay" }} <NoEffect/>
                 </Fact>
-                <Fact name="Time zone">{fields.time_zone}</Fact>
+                <Fact name="Time zone">{fields.time_zone} <NoEffect/></Fact>
                 <Fact name="Realms that are one">{if realms.is_empty() { "none".to_owned() } else { realms }}</Fact>
             </dl>
         </section>
     }
     .into_any()
+}
+
+/// Beside what is kept for a version that will act on it.
+#[component]
+fn NoEffect() -> impl IntoView {
+    view! { <small class="muted">" Kept and shown; nothing acts on it yet."</small> }.into_any()
 }
 
 #[component]
@@ -169,14 +175,14 @@ fn ZoneForm(section: Section<GeneralFields>) -> impl IntoView {
                 <input name="form[offline_days]" r#type="number" min="1" max="365" class="short" value=days aria-invalid=invalid(problem, "offline_days")/>
             </label>
             <div class="row">
-                <span>"Sessions that become disallowed"</span>
+                <span>"Sessions that become disallowed"<NoEffect/></span>
                 <label class="check">
                     <input r#type="checkbox" name="form[log_off_disallowed]" value="true" checked=fields.log_off_disallowed/>
                     "are logged off when a rule changes"
                 </label>
             </div>
             <label class="row">
-                <span>"Time zone"<small class="muted">"Its name, such as Europe/Paris."</small></span>
+                <span>"Time zone"<small class="muted">"Its name, such as Europe/Paris."</small><NoEffect/></span>
                 <input name="form[time_zone]" required maxlength="64" value=fields.time_zone aria-invalid=invalid(problem, "time_zone")/>
             </label>
             <label class="row">
