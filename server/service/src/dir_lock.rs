@@ -43,7 +43,7 @@ impl DirLock {
     pub fn acquire(dir: &Path) -> Result<Self, DirLockError> {
         let path = dir.join(FILE);
         let failed = |source| DirLockError::File { path: path.clone(), source };
-        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        let file = crate::store::make_private(&path).map_err(failed)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self { _file: file }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(DirLockError::InUse { dir: dir.to_owned() }),

@@ -167,6 +167,12 @@ fn check(args: &SetupArgs) -> Outcome {
     if args.listen.port() == 0 {
         return Err("--listen needs a port: the server is known to others by it".into());
     }
+    // Another trouble than these may pass until the server starts, perhaps as another user.
+    if let Err(error) = std::net::TcpListener::bind(args.listen)
+        && matches!(error.kind(), std::io::ErrorKind::AddrInUse | std::io::ErrorKind::AddrNotAvailable)
+    {
+        return Err(format!("--listen {}: {error}. Choose a free address of this machine.", args.listen).into());
+    }
     let of_backup =
         args.primary.is_some() || args.account.is_some() || args.password_file.is_some() || args.fingerprint.is_some();
     if args.role == SetupRole::Primary && of_backup {

@@ -8,6 +8,8 @@ use std::{
 
 use userlock_agent::files::{FileError, create_private, make_private_dir};
 
+use crate::dir_lock::{DirLock, DirLockError};
+
 /// Says that a folder is a demo's, and is locked while one runs in it.
 const MARK: &str = ".userlock-demo";
 
@@ -20,8 +22,8 @@ pub enum FolderError {
     /// It has something else in it.
     #[error("{} has something in it and is not the folder of a demo: nothing was touched. Give another with --dir", .0.display())]
     NotOurs(PathBuf),
-    /// A demo runs in it.
-    #[error("a demo runs in {} already: stop it, or give another folder with --dir", .0.display())]
+    /// A demo runs in it, or a server of one that was started by hand.
+    #[error("a demo or one of its servers runs in {} already: stop it, or give another folder with --dir", .0.display())]
     InUse(PathBuf),
 }
 
@@ -56,6 +58,9 @@ impl Folder {
             Err(TryLockError::WouldBlock) => return Err(FolderError::InUse(path)),
             Err(TryLockError::Error(error)) => return Err(FileError::new("lock", &mark)(error).into()),
         }
+        if let Some(busy) = server_at_work(&path) {
+            return Err(FolderError::InUse(busy));
+        }
         for entry in fs::read_dir(&path).map_err(FileError::new("read", &path))? {
             let entry = entry.map_err(FileError::new("read", &path))?;
             if entry.file_name() == MARK {
@@ -69,11 +74,22 @@ impl Folder {
         Ok(Self { path, _lock: lock })
     }
 
+    /// The directory of a server that was started by hand and is at work in this folder.
+    #[must_use]
+    pub fn still_at_work(&self) -> Option<PathBuf> {
+        server_at_work(&self.path)
+    }
+
     /// Where it is, from the root.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+fn server_at_work(path: &Path) -> Option<PathBuf> {
+    let dirs = ["primary", "backup"].map(|name| path.join(name));
+    dirs.into_iter().find(|dir| dir.exists() && matches!(DirLock::acquire(dir), Err(DirLockError::InUse { .. })))
 }
 
 /// Where demos are when nothing is said: `$XDG_STATE_HOME/userlock-demo`, as a rule `~/.local/state/userlock-demo`.
@@ -98,6 +114,10 @@ mod tests {
         assert!(matches!(Folder::take(&path), Err(FolderError::InUse(_))));
         assert!(path.join("primary/x").exists());
         drop(folder);
+        let server = DirLock::acquire(&path.join("primary")).unwrap();
+        assert!(matches!(Folder::take(&path), Err(FolderError::InUse(_))));
+        assert!(path.join("primary/x").exists(), "a server that was started by hand keeps its files");
+        drop(server);
         let folder = Folder::take(&path).unwrap();
         assert!(!path.join("primary").exists());
         drop(folder);

@@ -152,6 +152,9 @@ pub async fn run(args: DemoArgs) -> Result<(), DemoError> {
 async fn drop_after(folder: Folder, children: Vec<Child>) {
     say("Stopping …");
     children::stop(children).await;
+    if let Some(dir) = folder.still_at_work() {
+        say(&format!("The server that you started in {} goes on: it is yours to stop.", dir.display()));
+    }
     drop(folder);
 }
 

@@ -215,7 +215,29 @@ fn field_problem(path: &str, message: &str) -> Refusal {
     if let Some(name) = quoted("missing field `") {
         return problem::invalid_field(&within(name), "is missing");
     }
-    problem::invalid_field(if path.is_empty() { "body" } else { path }, message)
+    problem::invalid_field(if path.is_empty() { "body" } else { path }, &plain(message))
+}
+
+/// What serde and the standard library say of a value, for people.
+fn plain(message: &str) -> String {
+    const NOT_A_NUMBER: [&str; 4] = ["invalid digit", "number too", "cannot parse integer", "out of range integral"];
+    if NOT_A_NUMBER.iter().any(|start| message.starts_with(start)) {
+        return "must be a whole number in the range that is documented".to_owned();
+    }
+    if let Some((_, known)) = message.strip_prefix("unknown variant `").and_then(|m| m.split_once("`, expected ")) {
+        return format!("must be {}", known.replace('`', ""));
+    }
+    let about_a_value = message.starts_with("invalid ");
+    let expected = message.rsplit_once(", expected ").map(|(_, expected)| expected).filter(|_| about_a_value);
+    match expected {
+        Some("u8" | "u16" | "u32" | "u64" | "usize" | "i32" | "i64") => "must be a whole number".to_owned(),
+        Some("a string" | "a borrowed string" | "str") => "must be a text".to_owned(),
+        Some("a boolean") => "must be true or false".to_owned(),
+        Some("a sequence") => "must be a list".to_owned(),
+        Some("a map") => "must be an object".to_owned(),
+        Some(name) if name.starts_with("struct ") => "must be an object".to_owned(),
+        _ => message.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -244,6 +266,21 @@ mod tests {
         expect(r#"{"subject":{"name":"a"}}"#, 422, "invalid_field", "subject.kind");
         expect("[]", 422, "invalid_field", "body");
         expect("7", 422, "invalid_field", "body");
+    }
+
+    #[test]
+    fn an_error_is_said_in_words() {
+        let said = |body: &str| {
+            let problem = parse_json::<ProtectedAccountInput>(body.as_bytes()).unwrap_err().problem().clone();
+            problem.detail.split(": ").nth(1).unwrap_or_default().to_owned()
+        };
+        let of_total =
+            |value: &str| format!(r#"{{"subject":{{"kind":"user","name":"a"}},"limits":{{"total":{value}}}}}"#);
+        assert_eq!(said(&of_total("-1")), "must be a whole number. Nothing was changed.");
+        assert_eq!(said(&of_total("\"two\"")), "must be a whole number. Nothing was changed.");
+        assert_eq!(said("[]"), "must be an object. Nothing was changed.");
+        assert!(said(r#"{"subject":{"kind":"nobody"}}"#).starts_with("must be one of everybody, user"));
+        assert!(plain("invalid digit found in string").starts_with("must be a whole number"));
     }
 
     #[tokio::test]

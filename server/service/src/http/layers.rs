@@ -1,18 +1,26 @@
 //! What holds for every answer: headers, time-outs, panics, counting.
 
-use std::{any::Any, time::Duration};
+use std::{any::Any, sync::Arc, time::Duration};
 
 use axum::{
+    body::{Body, HttpBody as _},
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, header},
+    http::{HeaderName, HeaderValue, Version, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
+use futures_util::{StreamExt as _, stream};
+use tokio::sync::Mutex;
 
 use super::{problem, state::App};
 
 /// How long a request may take until its answer begins, where nothing else is said.
 const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Of a request that is refused, so many bytes are still taken in …
+const MAX_TAKEN_IN: usize = 256 * 1024;
+/// … and for so long.
+const TAKE_IN_TIME: Duration = Duration::from_secs(1);
 
 /// Gives up a request that takes too long.
 pub async fn timeout(request: Request, next: Next) -> Response {
@@ -43,6 +51,34 @@ pub async fn finish(State(app): State<App>, request: Request, next: Next) -> Res
     // A page has sent its own, with its nonce.
     if let Ok(policy) = HeaderValue::from_str(&userlock_app::shell::content_security_policy(None)) {
         headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
+    }
+    response
+}
+
+/// Takes in what a refused request still brings, as far as is bearable. With HTTP/2 a body that nobody reads ends in a
+/// reset of its stream, for which some clients (curl before 8) drop the answer that they have.
+pub async fn take_in(request: Request, next: Next) -> Response {
+    if request.version() != Version::HTTP_2 || request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let shared = Arc::new(Mutex::new(body.into_data_stream()));
+    let chunks = stream::unfold(Arc::clone(&shared), |shared| async {
+        let chunk = shared.lock().await.next().await?;
+        Some((chunk, shared))
+    });
+    let response = next.run(Request::from_parts(parts, Body::from_stream(chunks))).await;
+    if response.status().is_client_error() {
+        let mut left = MAX_TAKEN_IN;
+        let rest = async {
+            while let Some(Ok(chunk)) = shared.lock().await.next().await
+                && chunk.len() < left
+            {
+                left -= chunk.len();
+            }
+        };
+        // Whoever sends more, or more slowly, loses the stream instead.
+        _ = tokio::time::timeout(TAKE_IN_TIME, rest).await;
     }
     response
 }

@@ -46,4 +46,5 @@ pub fn router(app: App, pair: PairState) -> Router {
     own.merge(agents::router(pair.clone()))
         .merge(replication::router(pair))
         .layer(CatchPanicLayer::custom(layers::panicked))
+        .layer(from_fn(layers::take_in))
 }

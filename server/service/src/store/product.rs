@@ -70,6 +70,7 @@ impl ProductStore {
             // Losing the last events to a power failure is bearable here; damage is not, and does not come with WAL.
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(Duration::from_secs(10));
+        super::make_private(&dir.join(FILE)).map_err(sqlx::Error::Io)?;
         let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await?;
         MIGRATIONS.run(&pool).await?;
         Ok(Self { pool })

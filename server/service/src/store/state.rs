@@ -84,10 +84,9 @@ pub async fn open(dir: &Path) -> Result<(StateStore, StateWriter), StateError> {
         .foreign_keys(false)
         .pragma("wal_autocheckpoint", "4000")
         .busy_timeout(Duration::from_secs(10));
+    // It holds hashes and, on a Backup, a token.
+    super::make_private(&dir.join(FILE)).map_err(sqlx::Error::Io)?;
     let mut connection = SqliteConnection::connect_with(&options).await?;
-    // It holds hashes and, on a Backup, a token. SQLite gives its other files the mode of this one.
-    let private = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o600);
-    std::fs::set_permissions(dir.join(FILE), private).map_err(sqlx::Error::Io)?;
     MIGRATIONS.run(&mut connection).await?;
     let pool = SqlitePoolOptions::new().max_connections(4).connect_lazy_with(options.read_only(true));
     Ok((StateStore { pool }, StateWriter { connection }))
