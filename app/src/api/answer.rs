@@ -53,7 +53,7 @@ where
     F: Future<Output = Result<T, Problem>> + Send,
 {
     let outcome = match admit(right) {
-        Ok((ports, caller)) => call(ports, caller).await.map_err(Refused),
+        Ok((ports, caller)) => call(ports, caller).await.map_err(|problem| Refused(by_label(problem))),
         Err(refused) => Err(refused),
     };
     match &outcome {
@@ -65,6 +65,32 @@ where
         Err(refused) => set_status(refused),
     }
     outcome
+}
+
+/// A problem that calls its field as the form does, not as the HTTP interface does.
+fn by_label(mut problem: Problem) -> Problem {
+    let label = match problem.field.as_deref().and_then(|field| field.rsplit('.').next()) {
+        Some("name" | "zone_name") => "Name",
+        Some("kind") => "Subject",
+        Some("total") => "In total",
+        Some("workstation") => "Workstation",
+        Some("terminal") => "Terminal",
+        Some("vpn") => "VPN",
+        Some("wifi") => "Wi-Fi",
+        Some("web") => "Web",
+        Some("reason") => "Reason",
+        Some("policy") => "Policy between rules",
+        Some("time_zone") => "Time zone",
+        Some("realms") => "Realms that are one",
+        Some("primary_url") => "Address",
+        Some("interval_seconds") => "Interval",
+        _ => return problem,
+    };
+    let named = problem.field.as_deref().and_then(|field| problem.detail.strip_prefix(field)?.strip_prefix(':'));
+    if let Some(rest) = named {
+        problem.detail = format!("{label}:{rest}");
+    }
+    problem
 }
 
 /// What to tell of a call that did what it should.
@@ -168,4 +194,23 @@ pub fn take_flash() -> Option<Flash> {
         }
     }
     serde_json::from_str(&query::decode(&value)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_names_the_field_as_the_form_does() {
+        let named = |field: &str| {
+            let detail = format!("{field}: must not be empty. Nothing was changed.");
+            let mut problem = refused::problem(422, "invalid_field", "A field is not right", &detail);
+            problem.field = Some(field.to_owned());
+            by_label(problem)
+        };
+        assert_eq!(named("subject.name").detail, "Name: must not be empty. Nothing was changed.");
+        assert_eq!(named("subject.name").field.as_deref(), Some("subject.name"));
+        assert_eq!(named("limits.vpn").detail, "VPN: must not be empty. Nothing was changed.");
+        assert_eq!(named("x.y").detail, "x.y: must not be empty. Nothing was changed.");
+    }
 }

@@ -102,7 +102,7 @@ fn Rules(section: Section<Page<ProtectedAccountView>>) -> impl IntoView {
             <header class="panel-head">
                 <div>
                     <h2 id="rules">"Limits of simultaneous sessions"</h2>
-                    <p class="muted">"A user's own rule comes before a group's, and that before everybody's. An empty limit is not configured; none forbids."</p>
+                    <p class="muted">"A user's own rule comes before a group's, and that before everybody's. —: not configured, so no limit by this rule. none (0): no such session at all."</p>
                 </div>
                 {editable.then(|| view! { <a class="button primary" href="/protected-accounts/new"><Icon glyph=Glyph::Plus/>"New rule"</a> }.into_any())}
             </header>

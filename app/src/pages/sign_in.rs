@@ -14,7 +14,9 @@ fn reason(code: &str) -> Option<&'static str> {
     match code {
         "" => None,
         "invalid" => Some("This name and password do not go together. Check both and try again."),
-        "locked" => Some("Too many attempts. Wait a minute, then try again."),
+        "locked" => {
+            Some("Too many attempts have failed. No more are tried for up to 15 minutes: wait, then try again.")
+        }
         "unavailable" => {
             Some("This server cannot check accounts at the moment. Try again, or sign in on the other server.")
         }

@@ -279,7 +279,7 @@ mod tests {
         assert_eq!(said(&of_total("-1")), "must be a whole number. Nothing was changed.");
         assert_eq!(said(&of_total("\"two\"")), "must be a whole number. Nothing was changed.");
         assert_eq!(said("[]"), "must be an object. Nothing was changed.");
-        assert!(said(r#"{"subject":{"kind":"nobody"}}"#).starts_with("must be one of everybody, user"));
+        assert!(said(r#"{"subject":{"kind":"nobody"}}"#).starts_with("must be one of user, group, ou, everybody"));
         assert!(plain("invalid digit found in string").starts_with("must be a whole number"));
     }
 
