@@ -5,6 +5,7 @@
 //! [`daemon`] and [`pam`] make it the agent of a Linux machine.
 
 pub mod accounts;
+pub mod admitted;
 pub mod client;
 pub mod daemon;
 pub mod enrol;

@@ -1,21 +1,19 @@
-//! The sessions that this machine has reported as open, and which decision each of them came from.
+//! The sessions that this machine has reported as open.
 
 use std::{
     collections::{BTreeMap, VecDeque},
     path::{Path, PathBuf},
-    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
 use userlock_core::{
     event::{BootId, Inventory, InventorySession, Logon, LogonId, SessionChange, SubState, Who, kind},
-    id::{DecisionId, OriginId},
+    id::OriginId,
     record::EventId,
 };
 
 use crate::{
     files::{Durability, FileError, read_json, replace_json},
-    hook::PamCall,
     spool::{Draft, Spool, SpoolError},
     system::Process,
 };
@@ -178,123 +176,13 @@ fn opener_of(logon: &LogonId) -> Option<Process> {
     Some(Process { pid: pid.parse().ok()?, start: start.parse().ok()? })
 }
 
-/// How long a decision waits for its session.
-const WAITS: Duration = Duration::from_secs(120);
-/// How long ago a decision may have been that is paired by user and place alone.
-const GUESS: Duration = Duration::from_secs(60);
-/// The most decisions that wait.
-const MAX_WAITING: usize = 1024;
-/// How far processes are followed to those that they come from.
-pub const LINE: usize = 8;
-
-/// A decision that allowed a session which has not begun yet.
-#[derive(Debug)]
-struct Waiting {
-    decision_id: DecisionId,
-    call: PamCall,
-    /// The process that asked, and those that it comes from.
-    line: Vec<Process>,
-    at: Instant,
-}
-
-/// The decisions whose sessions have not begun yet.
-#[derive(Debug, Default)]
-pub struct Admitted(VecDeque<Waiting>);
-
-impl Admitted {
-    /// A session was allowed, asked for by the first process of `line`, which comes from the others.
-    pub fn allowed(&mut self, call: &PamCall, line: Vec<Process>, now: Instant) {
-        self.0.retain(|waiting| now.saturating_duration_since(waiting.at) < WAITS);
-        if self.0.len() >= MAX_WAITING {
-            self.0.pop_front();
-        }
-        self.0.push_back(Waiting { decision_id: call.decision_id, call: call.clone(), line, at: now });
-    }
-
-    /// A session begins, opened by the first process of `line`. The decision that allowed it, which is taken.
-    ///
-    /// Programs ask and open in one process, or ask in a process of their own (sshd does, for a password), or open in one.
-    /// When none of these fits, the last decision for the same user from the same place within a minute is taken.
-    pub fn opened(&mut self, call: &PamCall, line: &[Process], now: Instant) -> Option<DecisionId> {
-        let opener = line.first();
-        let same_user = |w: &Waiting| w.call.user == call.user && w.call.service == call.service;
-        let one_process = |w: &Waiting| same_user(w) && w.line.first() == opener;
-        let asked_below = |w: &Waiting| same_user(w) && opener.is_some_and(|opener| w.line.contains(opener));
-        let opened_below = |w: &Waiting| same_user(w) && w.line.first().is_some_and(|asker| line.contains(asker));
-        let same_place = |w: &Waiting| {
-            let place = w.call.rhost == call.rhost && (w.call.tty == call.tty || w.call.service == "sshd");
-            same_user(w) && place && now.saturating_duration_since(w.at) < GUESS
-        };
-        let last = |fits: &dyn Fn(&Waiting) -> bool| self.0.iter().rposition(fits);
-        let found = last(&one_process).or_else(|| last(&asked_below)).or_else(|| last(&opened_below));
-        let index = found.or_else(|| last(&same_place))?;
-        self.0.remove(index).map(|waiting| waiting.decision_id)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hook::Phase;
     use userlock_core::event::SessionType;
 
     fn process(pid: u32) -> Process {
         Process { pid, start: u64::from(pid) * 10 }
-    }
-
-    fn call(user: &str, id: u8) -> PamCall {
-        PamCall {
-            phase: Phase::Account,
-            decision_id: DecisionId([id; 16]),
-            user: user.into(),
-            rhost: "10.0.0.9".into(),
-            tty: "ssh".into(),
-            service: "sshd".into(),
-            opener: process(0),
-        }
-    }
-
-    fn line(pids: &[u32]) -> Vec<Process> {
-        pids.iter().copied().map(process).collect()
-    }
-
-    #[test]
-    fn a_session_is_paired_with_the_decision_that_allowed_it() {
-        let now = Instant::now();
-        let mut admitted = Admitted::default();
-        let id = |n| Some(DecisionId([n; 16]));
-        // Two connections of one user at once, one with a key, one with a password, below the same listening sshd (100).
-        admitted.allowed(&call("alice", 1), line(&[201, 100]), now);
-        admitted.allowed(&call("alice", 2), line(&[303, 302, 100]), now);
-        admitted.allowed(&call("bob", 3), line(&[400, 100]), now);
-        assert_eq!(admitted.opened(&call("alice", 0), &line(&[302, 100]), now), id(2), "asked in a child");
-        assert_eq!(admitted.opened(&call("alice", 0), &line(&[201, 100]), now), id(1), "asked in the same process");
-        assert_eq!(admitted.opened(&call("bob", 0), &line(&[401, 400, 100]), now), id(3), "opened in a child");
-        assert_eq!(admitted.opened(&call("bob", 0), &line(&[401, 400, 100]), now), None, "once");
-    }
-
-    #[test]
-    fn what_does_not_come_from_the_same_process_is_paired_by_user_and_place_for_a_minute() {
-        let now = Instant::now();
-        let mut admitted = Admitted::default();
-        admitted.allowed(&call("alice", 1), line(&[201]), now);
-        let elsewhere = PamCall { rhost: "10.0.0.8".into(), ..call("alice", 0) };
-        assert_eq!(admitted.opened(&elsewhere, &line(&[900]), now), None);
-        assert_eq!(admitted.opened(&call("bob", 0), &line(&[201]), now), None, "another user in the same process");
-        assert_eq!(admitted.opened(&call("alice", 0), &line(&[900]), now + Duration::from_secs(61)), None);
-        assert!(admitted.opened(&call("alice", 0), &line(&[900]), now + Duration::from_secs(59)).is_some());
-    }
-
-    #[test]
-    fn what_waits_is_bounded() {
-        let now = Instant::now();
-        let mut admitted = Admitted::default();
-        for pid in 0..2000 {
-            admitted.allowed(&call("alice", 1), line(&[pid]), now);
-        }
-        assert_eq!(admitted.0.len(), MAX_WAITING);
-        admitted.allowed(&call("alice", 1), line(&[1]), now + WAITS);
-        assert_eq!(admitted.0.len(), 1);
     }
 
     #[test]

@@ -22,10 +22,11 @@ use userlock_core::{
 
 use crate::{
     accounts::Accounts,
+    admitted::{Admitted, LINE},
     files::{Durability, replace_json},
     hook::{Answer, HookFiles, HookSettings, OwnAnswer, PamCall, Phase},
     reporter::{Decided, Host, Reporter, Zone},
-    sessions::{Admitted, LINE, Sessions},
+    sessions::Sessions,
     signals::{GRACE, end_session},
     spool::{Draft, SpoolError},
     system::{Process, wall_ms},
@@ -37,10 +38,20 @@ pub struct Machine {
     pub(super) files: HookFiles,
     ignored_services: Vec<String>,
     accounts: Accounts,
-    /// Locked before anything of the reporter.
+    /// Locked before what waits, and before anything of the reporter.
     pub(super) sessions: Mutex<Sessions>,
     admitted: Mutex<Admitted>,
     seen: Mutex<Seen>,
+}
+
+/// What was recorded about the machine before the daemon started.
+pub(super) struct Recorded {
+    /// The sessions that are open.
+    pub(super) sessions: Sessions,
+    /// The decisions whose sessions have not begun.
+    pub(super) admitted: Admitted,
+    /// Who logged on here.
+    pub(super) seen: Seen,
 }
 
 impl Host for Machine {
@@ -91,20 +102,24 @@ impl Host for Machine {
 
 impl Machine {
     /// The machine with what was recorded about it.
-    pub(super) fn new(dir: PathBuf, ignored_services: Vec<String>, sessions: Sessions, seen: Seen) -> Self {
+    pub(super) fn new(dir: PathBuf, ignored_services: Vec<String>, recorded: Recorded) -> Self {
         Self {
             files: HookFiles::new(&dir),
             dir,
             ignored_services,
             accounts: Accounts::default(),
-            sessions: Mutex::new(sessions),
-            admitted: Mutex::new(Admitted::default()),
-            seen: Mutex::new(seen),
+            sessions: Mutex::new(recorded.sessions),
+            admitted: Mutex::new(recorded.admitted),
+            seen: Mutex::new(recorded.seen),
         }
     }
 
     pub(super) fn sessions(&self) -> MutexGuard<'_, Sessions> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn admitted(&self) -> MutexGuard<'_, Admitted> {
+        self.admitted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many sessions are recorded as open.
@@ -205,6 +220,8 @@ impl Machine {
     async fn decide(&self, reporter: &Reporter, call: PamCall, who: Who) -> Answer {
         // The processes are looked at now: the one that asks may be gone when the session begins.
         let line = call.opener.line(LINE);
+        // Even when the hook does not wait for the answer, or the daemon ends before it, the session names the question.
+        self.admitted().asked(&call, line.clone(), wall_ms());
         let started = Instant::now();
         // Most of the time is for the servers.
         let limit = Duration::from_millis(reporter.zone().settings.give_up_after_ms.into()) / 4;
@@ -241,19 +258,18 @@ impl Machine {
         if let Err(error) = recorded {
             tracing::error!(%error, user = call.user, allow, "a decision could not be written");
         }
+        let mut admitted = self.admitted();
         if allow {
-            let mut admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
-            admitted.allowed(&call, line, Instant::now());
+            admitted.allowed(&call, line, wall_ms());
+        } else {
+            admitted.refused(call.decision_id);
         }
+        drop(admitted);
         Answer::Verdict { allow, reason }
     }
 
     fn open(&self, reporter: &Reporter, call: &PamCall, who: Who) -> Result<(), SpoolError> {
         let Some(logon) = call.opener.logon_id() else { return Ok(()) };
-        let decision_id = {
-            let mut admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
-            admitted.opened(call, &call.opener.line(LINE), Instant::now())
-        };
         let now = wall_ms();
         let mut sessions = self.sessions();
         // A call that comes to be read when all is over was told by the hook's notes.
@@ -261,8 +277,13 @@ impl Machine {
         if over || sessions.get(&logon).is_some() {
             return Ok(());
         }
+        let decision_id = self.admitted().of(call, &call.opener.line(LINE), now);
         let event = Logon { boot: reporter.boot(), logon, decision_id, who };
         self.record_with(&mut sessions, reporter, &[Draft::new(kind::LOGON, now, &event)?])?;
+        // Only now: a begin that could not be written down is told again by a note.
+        if let Some(decision_id) = decision_id {
+            self.admitted().taken(decision_id);
+        }
         drop(sessions);
         self.saw(&call.user, now);
         Ok(())

@@ -15,6 +15,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use userlock_core::agent::obey::Obedience;
 
 use crate::{
+    admitted::Admitted,
     client::{AddressError, Clients},
     enrol::{self, EnrolError},
     files::{FileError, create_private, make_private_dir, read_json},
@@ -22,9 +23,9 @@ use crate::{
     reporter::{Host, Parts, Reporter, Zone},
     sessions::Sessions,
     spool::{Spool, SpoolError},
-    system::boot_id,
+    system::{boot_id, wall_ms},
 };
-use machine::Machine;
+use machine::{Machine, Recorded};
 
 /// How often the recorded sessions and the hook's notes are looked at.
 const LOOK_AROUND: Duration = Duration::from_secs(2);
@@ -82,8 +83,9 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()>) -> Result
     let spool = Spool::open(&dir, &machine_name)?;
     let fresh = spool.last() == 0;
     let sessions = Sessions::load(&dir, boot, &spool)?;
+    let admitted = Admitted::load(&dir, boot, wall_ms());
     let seen = HookFiles::new(&dir).seen()?;
-    let machine = Arc::new(Machine::new(dir, options.ignored_services, sessions, seen));
+    let machine = Arc::new(Machine::new(dir, options.ignored_services, Recorded { sessions, admitted, seen }));
     machine.zone(&zone);
     let host = Arc::<Machine>::clone(&machine);
     let reporter = Reporter::new(Parts { identity, zone, boot, spool, memory, clients: Clients::default(), host })?;

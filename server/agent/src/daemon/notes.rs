@@ -2,11 +2,15 @@
 
 use std::path::PathBuf;
 
-use userlock_core::event::{Boot, Logon, SessionChange, kind};
+use userlock_core::{
+    event::{Boot, Logon, SessionChange, kind},
+    id::DecisionId,
+};
 
 use super::machine::Machine;
 use crate::{
     accounts::Accounts,
+    admitted::LINE,
     hook::{Note, Phase},
     reporter::Reporter,
     sessions::Sessions,
@@ -64,17 +68,24 @@ impl Machine {
         reporter: &Reporter,
         found: &(PathBuf, Note),
     ) -> Result<(), SpoolError> {
-        let drafts = self.drafts_of(sessions, reporter, &found.1)?;
+        let (drafts, decision_id) = self.drafts_of(sessions, reporter, &found.1)?;
         if !drafts.is_empty() {
             self.record_with(sessions, reporter, &drafts)?;
             if found.1.call.phase == Phase::OpenSession {
+                decision_id.into_iter().for_each(|id| self.admitted().taken(id));
                 self.saw(&found.1.call.user, found.1.at);
             }
         }
         Ok(self.files.forget(std::slice::from_ref(found))?)
     }
 
-    fn drafts_of(&self, sessions: &Sessions, reporter: &Reporter, note: &Note) -> Result<Vec<Draft>, SpoolError> {
+    /// What to report, and the decision that the session which begins names.
+    fn drafts_of(
+        &self,
+        sessions: &Sessions,
+        reporter: &Reporter,
+        note: &Note,
+    ) -> Result<(Vec<Draft>, Option<DecisionId>), SpoolError> {
         let call = &note.call;
         let who = call.who(Accounts::display_name(&call.user));
         let named = who.within_bounds();
@@ -90,21 +101,27 @@ impl Machine {
                 note.at,
                 "a note of the hook names no usable user and cannot be reported"
             );
-            return Ok(Vec::new());
+            return Ok((Vec::new(), None));
         };
-        let mut drafts = Vec::new();
+        let (mut drafts, mut decision_id) = (Vec::new(), None);
         let recorded = sessions.get(&logon).is_some();
         let of_boot = note.boot == reporter.boot();
+        // A number of a process that has ended may be another's now.
+        let line = if of_boot && call.opener.lives() { call.opener.line(LINE) } else { vec![call.opener] };
         // The hook leaves a note too when the daemon wrote it down, only not in time.
         let over = of_boot && sessions.ended_since(&logon, note.at);
         match call.phase {
             Phase::Account => {
                 if let Some(answer) = &note.answer {
                     self.draft_offline(call.decision_id, &who, answer, note.at, &mut drafts)?;
+                    if answer.allow {
+                        self.admitted().allowed(call, line, note.at);
+                    }
                 }
             }
             Phase::OpenSession if !recorded && !over => {
-                let event = Logon { boot: note.boot, logon, decision_id: None, who };
+                decision_id = self.admitted().of(call, &line, note.at);
+                let event = Logon { boot: note.boot, logon, decision_id, who };
                 drafts.push(Draft::new(kind::LOGON, note.at, &event)?);
             }
             Phase::CloseSession if recorded || !of_boot => {
@@ -113,6 +130,6 @@ impl Machine {
             }
             Phase::OpenSession | Phase::CloseSession => {}
         }
-        Ok(drafts)
+        Ok((drafts, decision_id))
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     hook::{Answer, IGNORED_SERVICES, Note, OwnAnswer, PamCall, Phase, Request},
     pam::{self, Outcome},
     reporter::Status,
-    system::{Process, random_id, wall_ms},
+    system::{Process, random_id},
 };
 
 /// A program that calls PAM.
@@ -306,4 +306,58 @@ async fn a_session_that_the_daemon_wrote_down_too_late_for_the_hook_is_told_once
     tokio::task::block_in_place(|| pam::run(&late, &setup.socket(), &setup.state()));
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(setup.events(kind::LOGON).len(), 3, "a call that was read when all was over");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_names_its_decision_across_a_restart_of_the_daemon() {
+    let setup = Setup::new().await;
+    let daemon = setup.daemon().await;
+    let (noted, told, alone) = (Program::start(), Program::start(), Program::start());
+    for (user, program) in [("alice", &noted), ("bob", &told)] {
+        assert!(setup.hook(Phase::Account, user, "sshd", program).allow);
+    }
+    drop(daemon);
+    setup.eventually("the daemon is gone", |()| setup.status(()).is_none()).await;
+    setup.hook(Phase::OpenSession, "alice", "sshd", &noted);
+    assert!(setup.hook(Phase::Account, "carol", "sshd", &alone).allow);
+    setup.hook(Phase::OpenSession, "carol", "sshd", &alone);
+    let _daemon = setup.daemon().await;
+    setup.hook(Phase::OpenSession, "bob", "sshd", &told);
+    setup.eventually("all are reported", |()| setup.events(kind::LOGON).len() == 3).await;
+    let asked = setup.one.lock().decisions.clone();
+    let mut decisions: Vec<(String, String)> =
+        asked.iter().map(|d| (d.who.user.clone(), d.decision_id.to_string())).collect();
+    let own = setup.events(kind::OFFLINE_DECISION).remove(0)["decision_id"].as_str().unwrap().to_owned();
+    decisions.push(("carol".into(), own));
+    for (user, decision) in decisions {
+        let logons = setup.events(kind::LOGON);
+        let logon = logons.iter().find(|logon| logon["user"] == *user).unwrap();
+        assert_eq!(logon["decision_id"], *decision, "{user}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_names_the_question_that_the_daemon_was_killed_over() {
+    let setup = Setup::new().await;
+    let daemon = setup.daemon().await;
+    let program = Program::start();
+    setup.one.be(Mood::Hanging);
+    let call = call(Phase::Account, "alice", "sshd", &program);
+    let (socket, state) = (setup.socket(), setup.state());
+    let asked = call.clone();
+    let hook = tokio::task::spawn_blocking(move || pam::run(&asked, &socket, &state));
+    let file = setup.state().join("admitted.json");
+    setup
+        .eventually("it is asked", |()| std::fs::read_to_string(&file).is_ok_and(|t| t.contains("\"allowed\":false")))
+        .await;
+    drop(daemon);
+    assert!(hook.await.unwrap().allow);
+    // The hook itself was killed before it could leave a note.
+    let files = HookFiles::new(&setup.state());
+    files.forget(&files.notes().unwrap()).unwrap();
+    setup.one.be(Mood::Serving);
+    let _daemon = setup.daemon().await;
+    setup.hook(Phase::OpenSession, "alice", "sshd", &program);
+    setup.eventually("it is reported", |()| setup.events(kind::LOGON).len() == 1).await;
+    assert_eq!(setup.events(kind::LOGON)[0]["decision_id"], call.decision_id.to_string());
 }
