@@ -90,7 +90,7 @@ async fn a_directory_that_keeps_failing_is_not_waited_for_at_each_logon() {
     for user in ["alice", "bob", "carol"] {
         assert!(accounts.groups_by(user, LIMIT, pending()).await.is_empty());
     }
-    assert!(started.elapsed() < PATIENCE / 2, "{:?}", started.elapsed());
+    assert!(started.elapsed() < PATIENCE, "{:?}", started.elapsed());
     assert_eq!(accounts.asked.available_permits(), MAX_ASKED - 3, "each was asked about once");
     later(&accounts, FAILED_FOR);
     let limited = Instant::now();
@@ -117,7 +117,7 @@ async fn many_at_once_are_all_told() {
     for n in 0..MAX_ASKED * 2 {
         let accounts = Arc::clone(&accounts);
         let answer = async {
-            tokio::time::sleep(PATIENCE / 10).await;
+            tokio::time::sleep(PATIENCE / 50).await;
             Ok(Told::All(staff()))
         };
         logons.spawn(async move { accounts.groups_by(&n.to_string(), LIMIT, answer).await });
