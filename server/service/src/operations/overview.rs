@@ -83,13 +83,14 @@ impl App {
             in_touch: (within.in_touch.max(here) + there).min(total),
             on_primary,
             on_backup,
-            spooling: lately.spooling.max(told.spooling).min(total),
-            waiting: lately.waiting.max(told.waiting),
+            spooling: lately.spooling.max(told.spooling.min(there)).min(total),
+            waiting: if there == 0 { lately.waiting } else { lately.waiting.max(told.waiting) },
             reach_backup: (primary.reach_backup.min(on_primary) + on_backup).min(total),
         }
     }
 
-    fn certificate(&self, server: &ServerView) -> Certificate {
+    /// Whether both servers' lists are equal, as far as a fresh comparison says so.
+    pub(crate) fn certificate(&self, server: &ServerView) -> Certificate {
         let peer = self.zone.peer();
         let up = server.peer.as_ref().filter(|peer| peer.state == PeerState::Up);
         let compared = up.and_then(|p| Some((p.held_digest?, p.state_digest?)));

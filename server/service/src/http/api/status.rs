@@ -65,7 +65,7 @@ pub async fn metrics(State(app): State<App>) -> Response {
         gauge("live_streams", app.live.watchers() as f64);
         if let Some(peer) = &view.peer {
             gauge("peer_up", flag(peer.state == PeerState::Up));
-            gauge("lists_equal", flag(peer.state_digest == Some(view.state_digest)));
+            gauge("lists_equal", flag(app.certificate(&view).equal == Some(true)));
             if let Some(lag) = peer.lag_events {
                 gauge("lag_events", lag as f64);
             }
