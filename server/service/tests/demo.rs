@@ -115,7 +115,10 @@ async fn people_log_on_at_both_servers_also_when_the_primary_is_killed_and_nothi
         .arg(&folder)
         .output()
         .unwrap();
-    assert!(!second.status.success() && String::from_utf8_lossy(&second.stderr).contains("a demo or one of its servers runs in"));
+    assert!(
+        !second.status.success()
+            && String::from_utf8_lossy(&second.stderr).contains("a demo or one of its servers runs in")
+    );
 
     kill_process(demo.pid("primary"), Signal::KILL).unwrap();
     demo.until("backup", "/api/v1/server", |view| view["peer"]["state"] == "down").await;

@@ -222,6 +222,14 @@ async fn hello(
         state.journal.record(catalogue::AGENT_REWOUND, message, more);
     }
     let (identity, settings, epoch) = state.zone.read(|s| (s.identity.clone(), Arc::clone(&s.settings), s.epoch));
+    if state.zone.contacts().speaks_as(&agent.machine, hello.rank) {
+        let message = format!(
+            "Two agents speak in turn as {}: the machine was cloned. Revoke its token, and enrol each under a name of its own.",
+            agent.machine
+        );
+        let more = details([("machine", &agent.machine), ("origin", &hello.origin)]);
+        state.journal.record(catalogue::MACHINE_CLONED, message, more);
+    }
     if state.zone.contacts().told(&agent.machine, &hello, &identity.address.url, skew_ms) {
         tell_skew(&state, &agent.machine, skew_ms);
     }

@@ -28,6 +28,10 @@ pub struct Contact {
     pub why: String,
     /// Whether it could reach the other server when it last tried, where it told.
     pub reaches_other: Option<bool>,
+    /// The highest rank under which it has spoken.
+    rank: u64,
+    /// How often it has spoken under a lower one after that.
+    went_back: u32,
 }
 
 /// All agents that were heard of since this server's start.
@@ -51,6 +55,18 @@ impl Contacts {
     pub fn heard(&mut self, machine: &Machine, agent: AgentId, now: u64, wall: i64) {
         let contact = self.by_machine.entry(machine.clone()).or_default();
         (contact.agent, contact.last, contact.last_at) = (agent, now, wall);
+    }
+
+    /// Notes under which rank a machine speaks. True, once, when an earlier incarnation has spoken again after a later one
+    /// for the second time: one machine only goes forward, so there are two of it. One time may be a hello that came late.
+    pub fn speaks_as(&mut self, machine: &Machine, rank: u64) -> bool {
+        let contact = self.by_machine.entry(machine.clone()).or_default();
+        if rank >= contact.rank {
+            contact.rank = rank;
+            return false;
+        }
+        contact.went_back = contact.went_back.saturating_add(1);
+        contact.went_back == 2
     }
 
     /// Notes what an agent told in its hello. True if its clock is apart now and was not before.
@@ -135,5 +151,19 @@ impl Contacts {
             counts.reach_backup += u64::from(contact.reaches_other == Some(true));
         }
         counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_machines_of_one_name_are_told_once() {
+        let mut contacts = Contacts::new(0);
+        let pc: Machine = "pc".into();
+        let told: Vec<bool> = [5, 5, 7, 5, 8, 7, 9, 8].map(|rank| contacts.speaks_as(&pc, rank)).to_vec();
+        assert_eq!(told, [false, false, false, false, false, true, false, false]);
+        assert!(!contacts.speaks_as(&"other".into(), 1));
     }
 }
