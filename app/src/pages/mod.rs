@@ -86,8 +86,6 @@ fn form_problem(refused: Refused, problem: RwSignal<Option<Problem>>) {
         browser::sign_in_again();
     }
     problem.set(Some(refused.0));
-    // Once it is marked. Where no field is, the focus stays.
-    set_timeout(|| browser::focus("form [aria-invalid]"), std::time::Duration::from_millis(20));
 }
 
 /// The message of a form: a problem that belongs to none of its fields first, else that of the field.
@@ -95,12 +93,9 @@ fn form_problem(refused: Refused, problem: RwSignal<Option<Problem>>) {
 fn FormProblem(
     /// The problem.
     problem: RwSignal<Option<Problem>>,
-    /// Only one of a field, or only one of none.
-    #[prop(optional)]
-    of_field: Option<bool>,
 ) -> impl IntoView {
     view! {
-        <div>{move || problem.get().filter(|p| of_field.is_none_or(|of| of == p.field.is_some())).map(|problem| view! { <ProblemView problem/> }.into_any())}</div>
+        <div>{move || problem.get().map(|problem| view! { <ProblemView problem/> }.into_any())}</div>
     }
     .into_any()
 }

@@ -259,7 +259,6 @@ fn RuleForm(rule: Option<ProtectedAccountView>) -> impl IntoView {
                 <span>"Name"<small class="muted">"As it is typed at logon; CORP\\alice and alice@corp are one where the zone maps them."</small></span>
                 <input name="form[name]" maxlength="256" autocapitalize="none" spellcheck="false" value=name aria-invalid=invalid(problem, "name")/>
             </label>
-            <FormProblem problem=problem of_field=true/>
             <h2>"Simultaneous sessions"</h2>
             <p class="muted">"Empty: not configured. 0: none at all."</p>
             <div class="limits">
@@ -277,7 +276,7 @@ fn RuleForm(rule: Option<ProtectedAccountView>) -> impl IntoView {
                 <span>"Reason"<small class="muted">"Kept with the revision."</small></span>
                 <input name="form[reason]" maxlength="500" autocomplete="off"/>
             </label>
-            <FormProblem problem=problem of_field=false/>
+            <FormProblem problem=problem/>
             <div class="buttons">
                 <button class="primary" disabled=move || busy.get()>{move || (if busy.get() { "Saving…" } else { "Save rule" }).to_owned()}</button>
                 <a class="button" href="/protected-accounts">"Cancel"</a>
