@@ -12,7 +12,7 @@ use crate::zone::monotonic_ms;
 pub(super) async fn run(sync: &Synchronizer, running: &Running) -> Result<EventsResult, SyncError> {
     let began = monotonic_ms();
     let zone = &sync.inner.zone;
-    running.stage("handing over what this server recorded");
+    running.stage("comparing with the Primary and handing over what it lacks");
     let pushed = reconcile::push_all(sync, Some(running)).await?;
 
     running.stage("fetching what the Primary recorded");

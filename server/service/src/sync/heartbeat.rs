@@ -94,7 +94,8 @@ fn note_phase(sync: &Synchronizer, before: Phase, phase: &PhaseView) {
         _ => catalogue::PHASE_CHANGED,
     };
     let more = details([("phase", &phase.phase.title()), ("waits_for", &phase.waits_for)]);
-    sync.inner.journal.record(kind, format!("This Backup is {}: {}.", phase.phase.title(), phase.reason), more);
+    let what = if phase.phase == Phase::Takeover { "" } else { "is " };
+    sync.inner.journal.record(kind, format!("This Backup {what}{}: {}.", phase.phase.title(), phase.reason), more);
 }
 
 /// One hello.

@@ -196,7 +196,10 @@ fn tell(sync: &Synchronizer, view: &RunView, failed: Option<&SyncError>) {
     };
     let position = sync.inner.zone.read(|s| s.cursor.position);
     let address = sync.inner.zone.own().synchronization.map(|s| s.primary.url).unwrap_or_default();
+    let (own, other) = (sync.inner.zone.read(|s| s.identity.name.clone()), sync.inner.zone.stored_peer());
     let mut more = details([
+        ("server", &own),
+        ("other_server", &other.map(|peer| peer.name).unwrap_or_default()),
         ("operation", &name),
         ("stage", &view.stage),
         ("started_by", &view.by),
@@ -204,12 +207,18 @@ fn tell(sync: &Synchronizer, view: &RunView, failed: Option<&SyncError>) {
         ("position", &position),
         ("run", &view.run),
     ]);
+    let next = sync.runs().next_at.and_then(chrono::DateTime::from_timestamp_millis);
+    more.extend(next.map(|at| ("next_run".to_owned(), at.to_rfc3339())));
     let journal = &sync.inner.journal;
     match (view.state, failed) {
         (_, Some(error)) => {
             more.extend(error.status.map(|s| ("status".to_owned(), s.to_string())));
-            let message =
-                format!("{name} failed while {}: {}. What was taken over by then stays.", view.stage, error.message);
+            let kept = match (view.kind, view.preview) {
+                (SyncKind::Events, _) => "What was taken over by then stays, and the next run goes on from there",
+                (SyncKind::Sessions, true) => "Nothing was changed",
+                (SyncKind::Sessions, false) => "The list stays as it was",
+            };
+            let message = format!("{name} failed while {}: {}. {kept}.", view.stage, error.message);
             // The heartbeat tells of a Primary that does not answer; a scheduled run adds nothing to that.
             let scheduled = view.by == "schedule";
             if !(scheduled && lock(&sync.inner.episode).is_open()) {
@@ -220,7 +229,22 @@ fn tell(sync: &Synchronizer, view: &RunView, failed: Option<&SyncError>) {
             journal.record(catalogue::SYNC_CANCELLED, format!("{name} was cancelled while {}.", view.stage), more);
         }
         _ if view.by == "schedule" => tracing::debug!(run = %view.run, "{name} has ended"),
-        _ => journal.record(catalogue::SYNC_SUCCEEDED, format!("{name} has ended."), more),
+        _ => journal.record(catalogue::SYNC_SUCCEEDED, format!("{name} has succeeded: {}.", done(view)), more),
+    }
+}
+
+/// What a run did, in words.
+fn done(view: &RunView) -> String {
+    match (&view.events, &view.sessions) {
+        (Some(e), _) => format!(
+            "{} events fetched, {} handed over, settings revision {}, in {} ms",
+            e.applied, e.pushed, e.settings_revision, e.duration_ms
+        ),
+        (_, Some(s)) => format!(
+            "{} sessions added, {} changed, {} closed, {} equal, in {} ms",
+            s.added, s.changed, s.closed, s.unchanged, s.duration_ms
+        ),
+        _ => "nothing was to be done".to_owned(),
     }
 }
 

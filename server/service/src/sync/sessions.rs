@@ -17,7 +17,7 @@ use crate::{log::catalogue, zone::monotonic_ms};
 pub(super) async fn run(sync: &Synchronizer, running: &Running, preview: bool) -> Result<SessionsResult, SyncError> {
     let began = monotonic_ms();
     let zone = &sync.inner.zone;
-    running.stage("handing over what this server recorded");
+    running.stage("comparing with the Primary and handing over what it lacks");
     reconcile::push_all(sync, None).await?;
     super::events::settings(sync).await?;
 
