@@ -259,8 +259,12 @@ async fn hello(
     }))
 }
 
-/// Whether the numbering that an agent claims has been another machine's so far.
+/// Whether the numbering that an agent claims has been another machine's so far. The log is read for it once, not at each
+/// heartbeat.
 async fn is_of_another(state: &PairState, agent: &Agent, hello: &HelloRequest) -> Answer<bool> {
+    if state.zone.contacts().owns(&agent.machine, hello.origin) {
+        return Ok(false);
+    }
     let head = state.zone.read(|s| s.held().origin(hello.origin).map_or(0, userlock_core::held::HeldOrigin::head));
     if head == 0 {
         return Ok(false);
@@ -268,7 +272,11 @@ async fn is_of_another(state: &PairState, agent: &Agent, hello: &HelloRequest) -
     let last = state.zone.store().records(&hello.origin.0, head, head).await.map_err(|e| storage(state, &e))?;
     let entry = last.first().and_then(|run| run.entries.first());
     // A record that names another machine was rejected for that, and is the token's all the same.
-    Ok(entry.is_some_and(|e| e.by != agent.id && e.record.machine != agent.machine))
+    let foreign = entry.is_some_and(|e| e.by != agent.id && e.record.machine != agent.machine);
+    if !foreign && entry.is_some() {
+        state.zone.contacts().note_own(&agent.machine, hello.origin);
+    }
+    Ok(foreign)
 }
 
 fn tell_skew(state: &PairState, machine: &Machine, skew_ms: i64) {

@@ -71,6 +71,8 @@ struct Inner {
     records_gone: AtomicBool,
     /// Origins of which nothing is exchanged: two writers used one name, and their records cannot be filed as two.
     aside: Mutex<BTreeSet<OriginId>>,
+    /// Origins of which a fork was found and then no difference: set aside when that happens again.
+    doubted: Mutex<BTreeSet<OriginId>>,
     /// Both were caught up at some hellos in a row and still hold different records.
     apart: AtomicBool,
     settings_changed: Notify,
@@ -95,6 +97,7 @@ impl Synchronizer {
             pushed_to: Mutex::default(),
             records_gone: AtomicBool::new(false),
             aside: Mutex::default(),
+            doubted: Mutex::default(),
             apart: AtomicBool::new(false),
             settings_changed: Notify::new(),
             forward_failed: AtomicU64::new(0),

@@ -1,9 +1,6 @@
 //! The one repair path: both tell what they hold, and each sends the records that the other lacks.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::atomic::Ordering,
-};
+use std::{collections::BTreeMap, sync::atomic::Ordering};
 
 use userlock_core::{
     agent_api::Range,
@@ -69,15 +66,10 @@ pub(super) async fn push_all(sync: &Synchronizer, progress: Option<&super::runs:
 
 async fn push_locked(sync: &Synchronizer, progress: Option<&super::runs::Running>) -> Result<u64, SyncError> {
     let mut result = push_once(sync, progress).await;
-    let mut filed = BTreeSet::new();
     // Each round files one branch; machines that were cloned at the same time are few.
     for _ in 0..16 {
         let Some(fork) = result.as_ref().err().and_then(|error| error.fork) else { break };
-        if filed.insert(fork.origin) {
-            file_branch(sync, fork.origin).await?;
-        } else {
-            set_aside(sync, fork.origin, "they differ again after one branch was filed");
-        }
+        file_branch(sync, fork.origin).await?;
         result = push_once(sync, progress).await;
     }
     result
@@ -261,7 +253,10 @@ pub async fn from_log(zone: &Zone, wanted: &Wanted) -> Result<Vec<Run>, SyncErro
 /// filed is set aside, so that one origin never keeps back all others.
 async fn file_branch(sync: &Synchronizer, origin: OriginId) -> Result<(), SyncError> {
     let Some(first) = first_that_differs(sync, origin).await? else {
-        set_aside(sync, origin, "no record is in both logs from which on they differ");
+        // The two ways of exchanging records may find one fork at a time: the first of them has filed it then.
+        if !lock(&sync.inner.doubted).insert(origin) {
+            set_aside(sync, origin, "no record is in both logs from which on they differ");
+        }
         return Ok(());
     };
     let zone = &sync.inner.zone;
@@ -273,6 +268,7 @@ async fn file_branch(sync: &Synchronizer, origin: OriginId) -> Result<(), SyncEr
         set_aside(sync, origin, &refusal.to_string());
         return Ok(());
     }
+    lock(&sync.inner.doubted).remove(&origin);
     let message = format!(
         "Two programs have written as the agent of {machine}: both accounts are kept. Enrol the machine that is the copy again."
     );

@@ -2,7 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use userlock_core::{agent_api::HelloRequest, id::AgentId, record::Machine, sync::AgentCounts};
+use userlock_core::{
+    agent_api::HelloRequest,
+    id::{AgentId, OriginId},
+    record::Machine,
+    sync::AgentCounts,
+};
 
 /// The clocks of two machines are called apart from this difference on, in ms.
 pub const SKEW_WARNING_MS: i64 = 60_000;
@@ -28,6 +33,8 @@ pub struct Contact {
     pub why: String,
     /// Whether it could reach the other server when it last tried, where it told.
     pub reaches_other: Option<bool>,
+    /// The numbering that is known to be its own.
+    origin: Option<OriginId>,
     /// The highest rank under which it has spoken.
     rank: u64,
     /// How often it has spoken under a lower one after that.
@@ -55,6 +62,17 @@ impl Contacts {
     pub fn heard(&mut self, machine: &Machine, agent: AgentId, now: u64, wall: i64) {
         let contact = self.by_machine.entry(machine.clone()).or_default();
         (contact.agent, contact.last, contact.last_at) = (agent, now, wall);
+    }
+
+    /// Whether a numbering is known to be this machine's.
+    #[must_use]
+    pub fn owns(&self, machine: &str, origin: OriginId) -> bool {
+        self.by_machine.get(machine).is_some_and(|contact| contact.origin == Some(origin))
+    }
+
+    /// Notes that a numbering is this machine's, so that it need not be looked up again.
+    pub fn note_own(&mut self, machine: &Machine, origin: OriginId) {
+        self.by_machine.entry(machine.clone()).or_default().origin = Some(origin);
     }
 
     /// Notes under which rank a machine speaks. True, once, when an earlier incarnation has spoken again after a later one
