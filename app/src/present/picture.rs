@@ -289,7 +289,7 @@ fn agents(overview: &Overview) -> Note {
     };
     let waiting = match (a.spooling, a.waiting) {
         (0, _) => "0 waiting".into(),
-        (agents, events) => format!("{} spooling {}", grouped(agents), counted(events, "event", "events")),
+        (agents, events) => format!("{} with {} to send", grouped(agents), counted(events, "event", "events")),
     };
     let lines = if a.total == 0 { vec![touch] } else { vec![touch, waiting] };
     Note { tone, title: counted(a.total, "agent", "agents"), lines }

@@ -17,6 +17,7 @@ use userlock_agent::{
     reporter::Status,
     system::{host_name, wall_ms},
 };
+use userlock_core::settings::OfflinePolicy;
 
 /// The agent of UserLock on a machine: asks for and reports sessions.
 #[derive(Parser)]
@@ -154,6 +155,14 @@ fn status(socket: &Path, json: bool) -> ExitCode {
     }))
 }
 
+fn offline(policy: OfflinePolicy) -> String {
+    match policy {
+        OfflinePolicy::Allow => "allow".to_owned(),
+        OfflinePolicy::Deny => "deny".to_owned(),
+        OfflinePolicy::AllowSeen(days) => format!("allow users seen on this machine in the last {days} days"),
+    }
+}
+
 fn show(agent: &Status, sessions: usize, json: bool) -> Result<String, String> {
     if json {
         let mut value = serde_json::to_value(agent).map_err(|error| error.to_string())?;
@@ -173,7 +182,7 @@ fn show(agent: &Status, sessions: usize, json: bool) -> Result<String, String> {
         format!("last contact    {contact}"),
         format!("open sessions   {sessions}"),
         format!("to deliver      {}", agent.waiting),
-        format!("offline policy  {:?}", agent.offline_policy),
+        format!("offline policy  {}", offline(agent.offline_policy)),
     ];
     for server in &agent.servers {
         lines.push(format!("{:15} {}", server.url, server.failure.as_deref().unwrap_or("good")));

@@ -19,6 +19,12 @@ pub enum DirLockError {
         /// The directory.
         dir: PathBuf,
     },
+    /// There is no such directory.
+    #[error("there is no {}: set a server up there with `userlock setup`, or correct `dir` in the configuration file", dir.display())]
+    Missing {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// The file cannot be opened.
     #[error("{}: {source}", path.display())]
     File {
@@ -41,6 +47,9 @@ impl DirLock {
     /// # Errors
     /// [`DirLockError::InUse`] when another process has it.
     pub fn acquire(dir: &Path) -> Result<Self, DirLockError> {
+        if !dir.exists() {
+            return Err(DirLockError::Missing { dir: dir.to_owned() });
+        }
         let path = dir.join(FILE);
         let failed = |source| DirLockError::File { path: path.clone(), source };
         let file = crate::store::make_private(&path).map_err(failed)?;
@@ -63,6 +72,6 @@ mod tests {
         assert!(matches!(DirLock::acquire(dir.path()), Err(DirLockError::InUse { .. })));
         drop(first);
         assert!(DirLock::acquire(dir.path()).is_ok());
-        assert!(matches!(DirLock::acquire(&dir.path().join("none")), Err(DirLockError::File { .. })));
+        assert!(matches!(DirLock::acquire(&dir.path().join("none")), Err(DirLockError::Missing { .. })));
     }
 }

@@ -50,6 +50,27 @@ async fn what_was_read_can_be_written_back_and_changed() {
 }
 
 #[tokio::test]
+async fn a_general_setting_that_cannot_be_is_named() {
+    let server = Server::primary().await;
+    let before = server.fingerprint_of_state().await;
+    for (field, value) in [
+        ("zone_name", json!(" ")),
+        ("time_zone", json!("Mars/Olympus")),
+        ("realms", json!([["corp"]])),
+        ("offline_policy", json!({ "allow_seen": 0 })),
+        ("policy", json!("none")),
+        ("role", json!("backup")),
+    ] {
+        let mut body = server.get(GENERAL).await;
+        body[field] = value.clone();
+        let etag = server.etag(GENERAL).await;
+        let refused = server.admin(Method::PUT, GENERAL).header("if-match", etag).json(&body).send().await.unwrap();
+        assert_eq!(problem(refused).await, (422, "invalid_field".into(), Some(field.into())), "{value}");
+    }
+    assert_eq!(server.fingerprint_of_state().await, before);
+}
+
+#[tokio::test]
 async fn refusals_come_in_their_order() {
     let primary = Server::primary().await;
     let backup = Server::backup().await;

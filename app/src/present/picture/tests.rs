@@ -225,7 +225,7 @@ fn silent_agents_and_full_spools_are_told() {
     o.agents.waiting = 31;
     let drawn = draw(&o);
     assert_eq!(drawn.agents.tone, Tone::Attention);
-    assert_eq!(drawn.agents.lines, ["4 silent", "6 spooling 31 events"]);
+    assert_eq!(drawn.agents.lines, ["4 silent", "6 with 31 events to send"]);
     o.agents = AgentsSummary::default();
     assert_eq!(draw(&o).agents.lines, ["none enrolled yet"]);
 }

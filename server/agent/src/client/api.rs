@@ -21,7 +21,7 @@ pub enum CallError {
     #[error("no answer within {0} ms")]
     TimedOut(u128),
     /// It answered that it will not.
-    #[error("refused with {}: {}", .0.status, .0.detail)]
+    #[error("{}", meaning(.0))]
     Refused(Box<Problem>),
     /// It answered something that cannot be understood.
     #[error("an answer that cannot be understood: {0}")]
@@ -49,6 +49,14 @@ impl CallError {
             Self::Refused(problem) => problem.status >= 500 || matches!(problem.status, 401 | 403 | 404),
         }
     }
+}
+
+/// What a refusal means to whoever looks after the machine.
+fn meaning(problem: &Problem) -> String {
+    if problem.status == 401 {
+        return "does not accept this machine's token: it was revoked, or the machine's name was enrolled anew. Enrol this machine again".to_owned();
+    }
+    format!("refused with {}: {}", problem.status, problem.detail)
 }
 
 /// One server, as an agent calls it.

@@ -71,11 +71,12 @@ pub struct SessionQuery {
     pub state: Option<StateFilter>,
     /// In whose user, machine or client this text occurs.
     pub q: Option<String>,
-    /// A column, with `-` before it to reverse.
+    /// `user` (the default), `type`, `state`, `machine`, `client_name`, `client_address`, `since` or `last_activity`,
+    /// with `-` before it to reverse.
     pub sort: Option<String>,
     /// 1 to 500; 50 when absent.
     pub limit: Option<u32>,
-    /// From `next` of the page before.
+    /// From `next` of the page before, of the same filters and the same order.
     pub cursor: Option<String>,
 }
 

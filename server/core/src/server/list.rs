@@ -9,11 +9,15 @@ use crate::{
     api::{DEFAULT_PAGE, MAX_PAGE, Page, SessionColumn, SessionQuery, SessionState, SessionView, StateFilter},
     event::{BootId, LogonId, SessionKey, SessionType, SubState},
     fold::{Bucket, Ending, MachineState, Session},
+    id::{Digest, hash128},
     settings::FieldError,
 };
 
 /// The longest text to search for, in bytes.
 const MAX_QUERY_BYTES: usize = 256;
+
+/// The columns by which the list is sorted.
+const COLUMNS: &str = "user, type, state, machine, client_name, client_address, since, last_activity";
 
 /// Why a page cannot be made.
 pub type ListError = FieldError;
@@ -38,6 +42,8 @@ struct Row<'a> {
 /// What the next page begins after.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
+    /// The list that it is of: the hash of its filters and its order.
+    list: Digest,
     value: Value,
     key: SessionKey,
 }
@@ -122,9 +128,9 @@ impl<'a> Row<'a> {
         SessionKey { machine: self.machine.clone(), boot: self.boot, logon: self.logon.clone() }
     }
 
-    fn mark(&self, column: SessionColumn) -> Mark {
+    fn mark(&self, list: Digest, column: SessionColumn) -> Mark {
         let value = self.number(column).map_or_else(|| Value::Text(self.text(column).to_owned()), Value::Number);
-        Mark { value, key: self.key() }
+        Mark { list, value, key: self.key() }
     }
 }
 
@@ -175,6 +181,7 @@ impl Eq for Ranked<'_> {}
 
 /// A query, checked.
 struct Plan {
+    list: Digest,
     user: Option<String>,
     machine: Option<String>,
     q: Option<String>,
@@ -197,7 +204,9 @@ impl Plan {
         let (reverse, column) = sort.strip_prefix('-').map_or((false, sort), |column| (true, column));
         let column = match column {
             "" => SessionColumn::default(),
-            name => serde_json::from_value(name.into()).map_err(|_| FieldError::new("sort", "is not a column"))?,
+            name => serde_json::from_value(name.into()).map_err(|_| {
+                FieldError::new("sort", format!("must be one of {COLUMNS}, with - before it to reverse"))
+            })?,
         };
         let limit = query.limit.unwrap_or(DEFAULT_PAGE);
         if !(1..=MAX_PAGE).contains(&limit) {
@@ -207,22 +216,15 @@ impl Plan {
             None | Some("") => None,
             Some(text) => Some(read_cursor(text).ok_or_else(|| FieldError::new("cursor", "is not one of this list"))?),
         };
-        let numeric = matches!(
-            column,
-            SessionColumn::Type | SessionColumn::State | SessionColumn::Since | SessionColumn::LastActivity
-        );
-        if mark.as_ref().is_some_and(|m| matches!(m.value, Value::Number(_)) != numeric) {
-            return Err(FieldError::new("cursor", "belongs to another order"));
+        let (user, machine, q) = (text("user", &query.user)?, text("machine", &query.machine)?, text("q", &query.q)?);
+        // A page continues only a list of the same filters in the same order.
+        let filters = (&user, &machine, &q, query.session_type, query.state, column, reverse);
+        let list = Digest(hash128("userlock list 1", &[&serde_json::to_vec(&filters).unwrap_or_default()]));
+        if mark.as_ref().is_some_and(|m| m.list != list) {
+            return Err(FieldError::new("cursor", "belongs to a list with other filters or another order"));
         }
-        Ok(Self {
-            user: text("user", &query.user)?,
-            machine: text("machine", &query.machine)?,
-            q: text("q", &query.q)?,
-            column,
-            reverse,
-            limit: usize::try_from(limit).unwrap_or(0),
-            mark,
-        })
+        let limit = usize::try_from(limit).unwrap_or(0);
+        Ok(Self { list, user, machine, q, column, reverse, limit, mark })
     }
 
     fn takes(&self, row: &Row<'_>, query: &SessionQuery) -> bool {
@@ -290,7 +292,7 @@ impl Listing {
             }
         }
         let rows = page.into_sorted_vec();
-        let next = rows.last().filter(|_| more).map(|last| write_cursor(&last.row.mark(plan.column)));
+        let next = rows.last().filter(|_| more).map(|last| write_cursor(&last.row.mark(plan.list, plan.column)));
         let items = rows
             .iter()
             .map(|r| {
@@ -352,7 +354,7 @@ mod tests {
     use crate::{
         event::{Event, Logon, Who},
         fold::State,
-        id::{AgentId, Chain, Digest, OriginId},
+        id::{AgentId, Chain, OriginId},
         record::{Entry, Record},
     };
 
@@ -430,7 +432,15 @@ mod tests {
             assert_eq!(page(query).unwrap_err().field, field);
         }
         let next = page(SessionQuery { limit: Some(1), ..q("") }).unwrap().next;
-        let mixed = SessionQuery { sort: Some("since".into()), cursor: next, ..q("") };
-        assert_eq!(page(mixed).unwrap_err().field, "cursor");
+        let same = SessionQuery { limit: Some(7), cursor: next.clone(), ..q("") };
+        assert_eq!(page(same).unwrap().items.len(), 7);
+        for mixed in [
+            SessionQuery { sort: Some("since".into()), ..q("") },
+            SessionQuery { sort: Some("-user".into()), ..q("") },
+            SessionQuery { state: Some(StateFilter::Any), ..q("") },
+            q("user007"),
+        ] {
+            assert_eq!(page(SessionQuery { cursor: next.clone(), ..mixed }).unwrap_err().field, "cursor");
+        }
     }
 }

@@ -211,6 +211,10 @@ impl ZoneSettings {
         count("general.realms", g.realms.0.len())?;
         for set in &g.realms.0 {
             count("general.realms", set.len())?;
+            if set.len() == 1 {
+                let message = "a set needs two realms or more: one alone is the same as itself";
+                return Err(FieldError::new("general.realms", message));
+            }
             set.iter().try_for_each(|realm| text("general.realms", realm, 0, 255))?;
         }
         let a = &self.agents;
@@ -266,6 +270,10 @@ mod tests {
         settings = ZoneSettings::default();
         settings.general.time_zone = "Mars?".into();
         assert_eq!(settings.check().unwrap_err().field, "general.time_zone");
+        settings.general.realms.0 = vec![vec!["corp".into()]];
+        settings.general.time_zone = "UTC".into();
+        assert_eq!(settings.check().unwrap_err().field, "general.realms");
+        settings.general.realms.0 = vec![vec!["corp".into(), "corp.example".into()]];
         settings.general.time_zone = String::new();
         assert_eq!(settings.check().unwrap_err().field, "general.time_zone");
     }

@@ -46,7 +46,7 @@ pub struct SetupArgs {
     #[arg(long)]
     pub dir: PathBuf,
     /// Where the server listens
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = listen_address)]
     pub listen: SocketAddr,
     /// The configuration file, which is written
     #[arg(long, value_name = "FILE")]
@@ -129,10 +129,10 @@ pub struct Place {
 /// Sets a server up.
 pub async fn setup(args: SetupArgs) -> Outcome {
     check(&args)?;
-    let place = Place::make(&args)?;
+    let mut place = Place::make(&args)?;
     let done = match args.role {
         SetupRole::Primary => primary(&args, &place).await,
-        SetupRole::Backup => Box::pin(setup_backup::backup(&args, &place)).await,
+        SetupRole::Backup => Box::pin(setup_backup::backup(&args, &mut place)).await,
     };
     let done = match done {
         Ok(told) => write_config(&args, &place).map(|()| told),
@@ -155,6 +155,11 @@ pub async fn setup(args: SetupArgs) -> Outcome {
 pub fn say(text: &str) {
     // Where standard error is closed there is nobody to tell.
     _ = writeln!(std::io::stderr(), "{text}");
+}
+
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "must be an IP address of this machine with a port, such as 0.0.0.0:8443 or [::]:8443".to_owned())
 }
 
 fn check(args: &SetupArgs) -> Outcome {

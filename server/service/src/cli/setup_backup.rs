@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use userlock_core::{
+    account::fold_case,
     agent_api::ServerAddress,
     api::{RunState, RunView, ServerRole, SyncKind},
     id::ServerId,
@@ -31,7 +32,7 @@ const STEP: Duration = Duration::from_secs(5);
 const FIRST_RUN: Duration = Duration::from_secs(3600);
 
 /// Sets up a Backup of a Primary that runs.
-pub async fn backup(args: &SetupArgs, place: &Place) -> Result<Told, Failure> {
+pub async fn backup(args: &SetupArgs, place: &mut Place) -> Result<Told, Failure> {
     let needed = |name: &str| format!("a Backup needs {name}");
     let url = args.primary.clone().ok_or_else(|| needed("--primary, the Primary's address"))?;
     let account = args.account.clone().ok_or_else(|| needed("--account, an administrator of the Primary"))?;
@@ -42,11 +43,12 @@ pub async fn backup(args: &SetupArgs, place: &Place) -> Result<Told, Failure> {
         (None, true) => return Err(needed("--fingerprint, which the Primary's set-up told").into()),
         (None, false) => String::new(),
     };
+    let password = secrets::read(password_file)?;
     let primary = ServerAddress { url: url.trim_end_matches('/').to_owned(), fingerprint };
     reach(&primary.url).await?;
     let mut request = JoinRequest {
         account,
-        password: secrets::read(password_file)?,
+        password,
         server_id: ServerId(random::bytes()?),
         server_name: place.config.name.clone(),
         address: place.address.clone(),
@@ -60,11 +62,26 @@ pub async fn backup(args: &SetupArgs, place: &Place) -> Result<Told, Failure> {
     let asked = clock::now_ms();
     let checked = client.join(&request).await.map_err(|error| explain(&error, &request.account))?;
     tell_checks(&checked, &request, asked);
+    if fold_case(&checked.server_name) == fold_case(&request.server_name) {
+        if args.name.is_some() {
+            return Err(format!(
+                "name: the Primary is called {} too. Give this server another --name",
+                checked.server_name
+            )
+            .into());
+        }
+        request.server_name.push_str("-backup");
+        place.config.name.clone_from(&request.server_name);
+        say(&format!(
+            "name: the Primary is called {} too, so this server is {}",
+            checked.server_name, request.server_name
+        ));
+    }
     request.check_only = false;
     request.clock = clock::now_ms();
     let joined = client.join(&request).await.map_err(|error| explain(&error, &request.account))?;
     take_up(place, &primary, &request, joined).await.map_err(|error| {
-        format!("{error}. The Primary counts this server as its Backup since it has joined: when that is mended, run this again with --replace")
+        format!("{} The Primary counts this server as its Backup since it has joined: when that is mended, run this again with --replace.", sentence(&error.to_string()))
     })?;
     Ok(Told {
         url: place.address.url.clone(),
@@ -93,16 +110,16 @@ async fn reach(url: &str) -> Result<(), Failure> {
     let port = parsed.port_or_known_default().unwrap_or(8443);
     let found = tokio::time::timeout(STEP, tokio::net::lookup_host((host.as_str(), port))).await;
     let found = found.map_err(|_| format!("resolve: no name server answered for {host} within 5 s"))?;
-    let found = found.map_err(|error| format!("resolve: {host}: {error}. Check the name, or give an address."))?;
+    let found = found.map_err(|error| format!("resolve: {host}: {error}. Check the name, or give an address"))?;
     let addresses: Vec<_> = found.collect();
     let shown: Vec<_> = addresses.iter().map(ToString::to_string).collect();
     say(&format!("resolve: {host} is {}", shown.join(", ")));
     let connected = tokio::time::timeout(STEP, tokio::net::TcpStream::connect(addresses.as_slice())).await;
     let connected = connected.map_err(|_| {
-        format!("connect: {host}:{port} did not answer within 5 s. Check the firewalls between the two servers.")
+        format!("connect: {host}:{port} did not answer within 5 s. Check the firewalls between the two servers")
     })?;
     connected
-        .map_err(|error| format!("connect: {host}:{port}: {error}. Check that the Primary runs and listens there."))?;
+        .map_err(|error| format!("connect: {host}:{port}: {error}. Check that the Primary runs and listens there"))?;
     say(&format!("connect: {host}:{port} accepts connections"));
     Ok(())
 }
@@ -120,11 +137,21 @@ fn explain(error: &SyncError, account: &str) -> String {
         catalogue::SYNC_VERSION => ("version", "Upgrade the older server."),
         _ => ("join", "Look into the application log of the Primary."),
     };
-    let mut text = format!("{check}: {error}. {advice}");
-    if error.kind == catalogue::SYNC_AUTHENTICATION {
-        text = format!("{check}: the Primary does not accept the account {account} with this password. {advice}");
-    }
-    text
+    let what = match error.kind {
+        catalogue::SYNC_AUTHENTICATION => {
+            format!("the Primary does not accept the account {account} with this password")
+        }
+        catalogue::SYNC_TLS => {
+            "the server at this address has another certificate than the one of --fingerprint".to_owned()
+        }
+        _ => error.to_string(),
+    };
+    format!("{check}: {} {advice}", sentence(&what))
+}
+
+/// A text with one full stop at its end.
+fn sentence(text: &str) -> String {
+    format!("{}.", text.trim_end_matches(['.', ' ']))
 }
 
 fn tell_checks(checked: &JoinResponse, request: &JoinRequest, asked: i64) {
@@ -200,7 +227,10 @@ async fn first_run(sync: &Synchronizer, kind: SyncKind) -> Result<RunView, Failu
     let view = sync.wait(started.run, FIRST_RUN).await.ok_or("the run is gone")?;
     match (view.state, &view.error) {
         (RunState::Succeeded, _) => Ok(view),
-        (_, Some(error)) => Err(format!("{}, while {}. {}", error.message, error.stage, error.advice).into()),
+        (_, Some(error)) => {
+            let what = error.message.trim_end_matches('.');
+            Err(format!("{what}, while {}. {}", error.stage, error.advice).into())
+        }
         _ => Err("the first synchronization did not end in time".into()),
     }
 }

@@ -12,7 +12,7 @@ use crate::http::{
     state::App,
 };
 
-/// Segments of the log that are read at a time.
+/// Segments of the log that are read at a time, at most.
 const SEGMENTS: u32 = 32;
 
 impl App {
@@ -23,14 +23,16 @@ impl App {
     pub async fn events(&self, limit: Option<u32>, cursor: Option<&str>) -> Answer<Page<EventView>> {
         let limit = page_limit(limit)? as usize;
         let cursor = number_cursor(cursor.filter(|cursor| !cursor.is_empty()))?;
-        let mut before = cursor.unwrap_or(u64::MAX);
+        let end = cursor.unwrap_or(u64::MAX).min(self.zone.read(|server| server.position).saturating_add(1));
+        let mut before = end;
         let mut found: Vec<(u64, Entry)> = Vec::with_capacity(limit + 1);
         let unreadable = |error| {
             tracing::error!(%error, "the log cannot be read");
             problem::unavailable("storage", "The log cannot be read now.")
         };
         while found.len() <= limit {
-            let segments = self.zone.store().segments_before(before, SEGMENTS).await.map_err(unreadable)?;
+            let lacking = (limit + 1 - found.len()) as u64;
+            let segments = self.zone.store().segments_before(before, lacking, SEGMENTS).await.map_err(unreadable)?;
             let Some(oldest) = segments.last() else { break };
             let next_before = oldest.first_position;
             for raw in segments {
@@ -38,8 +40,7 @@ impl App {
                 let entries = segment.runs.into_iter().flat_map(|run| run.entries);
                 let mut entries: Vec<(u64, Entry)> = (segment.first_position..).zip(entries).collect();
                 entries.reverse();
-                let wanted =
-                    entries.into_iter().filter(|(position, _)| *position < before.min(cursor.unwrap_or(u64::MAX)));
+                let wanted = entries.into_iter().filter(|(position, _)| *position < end);
                 let room = (limit + 1).saturating_sub(found.len());
                 found.extend(wanted.take(room));
             }

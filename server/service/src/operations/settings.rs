@@ -112,6 +112,15 @@ impl App {
         reason: Option<String>,
     ) -> Answer<Section<General>> {
         self.change_zone(by, "general", Some(etag), reason, |settings| {
+            // One that was kept by a version that knew it may stay.
+            if general.time_zone != settings.general.time_zone {
+                general.time_zone.parse::<chrono_tz::Tz>().map_err(|_| {
+                    problem::invalid_field(
+                        "time_zone",
+                        "is no time zone that is known: give its IANA name, such as Europe/Paris",
+                    )
+                })?;
+            }
             settings.general = general.clone();
             Ok(())
         })

@@ -319,17 +319,35 @@ impl StateStore {
         Ok(segments)
     }
 
-    /// Segments that end before a position, the newest first, at most so many.
+    /// The segments with the last so many records before a position, the newest first. No more of them are read than have
+    /// these records, nor more than `segments`, so that the answer may have fewer; it is empty when there are none.
     ///
     /// # Errors
     /// [`StateError`].
-    pub async fn segments_before(&self, position: u64, count: u32) -> Result<Vec<RawSegment>, StateError> {
-        let rows = sqlx::query(
-            "select first_position, count, source, at, runs from segment where first_position < ?
-             order by first_position desc limit ?",
+    pub async fn segments_before(
+        &self,
+        position: u64,
+        records: u64,
+        segments: u32,
+    ) -> Result<Vec<RawSegment>, StateError> {
+        // What they hold is read only of those that are needed: one may have thousands of records.
+        let starts: Vec<i64> = sqlx::query_scalar(
+            "select first_position from segment where first_position < ? order by first_position desc limit ?",
         )
         .bind(number(position))
-        .bind(count)
+        .bind(segments)
+        .fetch_all(&self.pool)
+        .await?;
+        let reached = |start: &i64| position.saturating_sub(unsigned(*start)) >= records;
+        let Some(oldest) = starts.iter().copied().find(reached).or(starts.last().copied()) else {
+            return Ok(Vec::new());
+        };
+        let rows = sqlx::query(
+            "select first_position, count, source, at, runs from segment where first_position between ? and ?
+             order by first_position desc",
+        )
+        .bind(oldest)
+        .bind(number(position) - 1)
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(raw_segment).collect()

@@ -74,6 +74,7 @@ pub async fn metrics(State(app): State<App>) -> Response {
             }
         }
     }
+    text.push_str("# TYPE userlock_application_log_total counter\n");
     for (level, count) in ["information", "warning", "error"].iter().zip(app.journal.counts()) {
         _ = writeln!(text, "userlock_application_log_total{{level=\"{level}\"}} {count}");
     }
