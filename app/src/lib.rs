@@ -26,6 +26,9 @@ pub mod api;
 #[cfg(feature = "ssr")]
 pub mod ports;
 pub mod present;
+pub mod sheet;
+#[cfg(feature = "ssr")]
+pub mod sheets;
 
 pub use routes::App;
 

@@ -28,12 +28,12 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use userlock_core::{
     api::{
-        ActionRequest, ActionResponse, GeneralFields, LogEvent, LogQuery, Overview, Page, Problem,
-        ProtectedAccountView, RunStarted, RunView, Section, SessionQuery, SessionView, SynchronizationSection,
-        SynchronizationView, TestReport,
+        ActionRequest, ActionResponse, LogEvent, LogQuery, Overview, Page, Problem, ProtectedAccountView,
+        RevisionDifference, RevisionView, RunStarted, RunView, Section, SectionBody, SessionQuery, SessionView,
+        SignInView, SynchronizationSection, SynchronizationView, TestReport,
     },
     event::SessionKey,
-    id::RunId,
+    id::{Digest, RunId},
     settings::ProtectedAccountInput,
 };
 
@@ -75,19 +75,6 @@ pub trait Ports: Send + Sync {
 
     /// Tests the connection to the Primary, check by check. 409 on a Primary.
     fn test_connection(&self, caller: Caller) -> Answer<'_, TestReport>;
-
-    /// The section `general`.
-    fn general(&self) -> Answer<'_, Section<GeneralFields>>;
-
-    /// Changes the section `general`; `etag` is the one that was read. 409 on a Backup, 412 when stale, 422 with the
-    /// field.
-    fn change_general(
-        &self,
-        caller: Caller,
-        etag: String,
-        fields: GeneralFields,
-        reason: Option<String>,
-    ) -> Answer<'_, Section<GeneralFields>>;
 
     /// The section `synchronization`. 404 on a Primary.
     fn synchronization_section(&self) -> Answer<'_, Section<SynchronizationSection>>;
@@ -133,6 +120,37 @@ pub trait Ports: Send + Sync {
         etag: String,
         reason: Option<String>,
     ) -> Answer<'_, ()>;
+
+    /// A section of Properties. 404 when there is none of this name here.
+    fn section(&self, slug: String) -> Answer<'_, SectionBody>;
+
+    /// Changes a section; `etag` is the one that was read.
+    fn change_section(
+        &self,
+        caller: Caller,
+        slug: String,
+        etag: String,
+        fields: serde_json::Map<String, serde_json::Value>,
+        reason: Option<String>,
+    ) -> Answer<'_, SectionBody>;
+
+    /// Makes an API token, which ends after so many days, and tells it.
+    fn make_token(&self, caller: Caller, name: String, role: String, days: Option<u32>) -> Answer<'_, String>;
+
+    /// Who is signed in.
+    fn sign_ins(&self, caller: Caller) -> Answer<'_, Page<SignInView>>;
+
+    /// Ends a sign-in.
+    fn end_sign_in(&self, caller: Caller, id: Digest) -> Answer<'_, ()>;
+
+    /// One page of the revisions of the zone's settings, the newest first.
+    fn revisions(&self, cursor: String) -> Answer<'_, Page<RevisionView>>;
+
+    /// What differs between a revision and another, the one before unless it is named.
+    fn revision(&self, caller: Caller, n: u64, with: Option<u64>) -> Answer<'_, RevisionDifference>;
+
+    /// Brings back the section that a revision changed, and tells the present `ETag`.
+    fn restore(&self, caller: Caller, n: u64, etag: String, reason: Option<String>) -> Answer<'_, String>;
 
     /// One page of the application log, the newest first.
     fn application_log(&self, query: LogQuery) -> Answer<'_, Page<LogEvent>>;

@@ -10,8 +10,8 @@ use leptos_router::{
 };
 
 use crate::pages::{
-    ApplicationLogPage, EditRulePage, FramePage, GeneralPage, NewRulePage, NotFound, NotFoundPage, OverviewPage,
-    RulesPage, SessionsPage, SignInPage, SynchronizationPage,
+    ApplicationLogPage, EditRulePage, FramePage, NewRulePage, NotFound, NotFoundPage, OverviewPage, RulesPage,
+    SessionsPage, SheetPage, SignInPage, SynchronizationPage,
 };
 
 /// The application.
@@ -31,8 +31,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/protected-accounts/:id") view=EditRulePage/>
                     <Route path=path!("/application-log") view=ApplicationLogPage/>
                     <Route path=path!("/properties") view=|| view! { <Redirect path="/properties/general"/> }/>
-                    <Route path=path!("/properties/general") view=GeneralPage/>
                     <Route path=path!("/properties/synchronization") view=SynchronizationPage/>
+                    <Route path=path!("/properties/*slug") view=SheetPage/>
                     <Route path=path!("/*any") view=NotFound/>
                 </ParentRoute>
             </Routes>

@@ -35,12 +35,21 @@ pub(super) fn admit(right: Right) -> Result<(SharedPorts, Caller), Refused> {
 }
 
 /// Makes a call that only reads.
-pub(super) async fn read<T, F>(call: impl FnOnce(SharedPorts) -> F) -> Result<T, Refused>
+pub(super) async fn read<T, F>(right: Right, call: impl FnOnce(SharedPorts) -> F) -> Result<T, Refused>
 where
     F: Future<Output = Result<T, Problem>> + Send,
 {
-    let (ports, _) = admit(Right::Read)?;
+    let (ports, _) = admit(right)?;
     call(ports).await.map_err(refuse)
+}
+
+/// Makes a call that only reads, and whose answer depends on who asks.
+pub(super) async fn read_as<T, F>(right: Right, call: impl FnOnce(SharedPorts, Caller) -> F) -> Result<T, Refused>
+where
+    F: Future<Output = Result<T, Problem>> + Send,
+{
+    let (ports, caller) = admit(right)?;
+    call(ports, caller).await.map_err(refuse)
 }
 
 /// Makes a call that changes or starts something. A plain form is sent back to its page, or to what `told` names.

@@ -45,9 +45,21 @@ where
     F: ServerFn<Error = Refused>,
     F::Output: DeserializeOwned,
 {
+    read(request(F::PATH, fields_of(&event)).await)
+}
+
+/// Sends the form that is being submitted to the server function at an address. In the browser.
+///
+/// # Errors
+/// Those of [`ask`].
+pub async fn submit_to(address: &str, event: SubmitEvent) -> Result<crate::sheet::Saved, Refused> {
+    let function = SERVER_FUNCTIONS.iter().find(|function| function.path == address);
+    read(request(function.map_or("/fn/none", |function| function.path), fields_of(&event)).await)
+}
+
+fn fields_of(event: &SubmitEvent) -> Option<UrlSearchParams> {
     let form = event.target().map(|form| FormData::new_with_form(form.unchecked_ref()));
-    let fields = form.and_then(|data| UrlSearchParams::new_with_str_sequence_sequence(&JsValue::from(data.ok()?)).ok());
-    read(request(F::PATH, fields).await)
+    form.and_then(|data| UrlSearchParams::new_with_str_sequence_sequence(&JsValue::from(data.ok()?)).ok())
 }
 
 fn read<T: DeserializeOwned>(answer: Result<String, Refused>) -> Result<T, Refused> {

@@ -29,7 +29,7 @@ pub struct Flash {
 /// What every page shows.
 #[server(name = GetFrame, prefix = "/fn", endpoint = "frame", input = GetUrl, output = Json)]
 pub async fn frame() -> Result<Frame, Refused> {
-    let caller = super::answer::admit(super::Right::Read)?.1;
-    let overview = super::answer::read(|ports| async move { ports.overview().await }).await?;
+    let caller = super::answer::admit(super::Right::SignedIn)?.1;
+    let overview = super::answer::read(super::Right::SignedIn, |ports| async move { ports.overview().await }).await?;
     Ok(Frame { caller, overview })
 }

@@ -20,23 +20,29 @@ mod sessions;
 #[expect(missing_docs, reason = "the arguments of a server function become fields of the same names")]
 mod settings;
 #[expect(missing_docs, reason = "the arguments of a server function become fields of the same names")]
+mod sheets;
+#[expect(missing_docs, reason = "the arguments of a server function become fields of the same names")]
 mod synchronization;
 mod text;
 
 #[cfg(feature = "ssr")]
 pub use answer::{FLASH_COOKIE, take_flash};
-pub use ask::{ask, submit, unreadable};
+pub use ask::{ask, submit, submit_to, unreadable};
 pub use frame::*;
 pub use log::*;
 pub use protected::*;
 pub use refused::Refused;
+#[cfg(feature = "ssr")]
+pub(crate) use refused::problem;
 pub use sessions::*;
 pub use settings::*;
+pub use sheets::*;
 pub use synchronization::*;
 pub use text::{Text, read};
 
 use serde::{Deserialize, Serialize};
-use userlock_core::settings::Role;
+use userlock_core::settings::Rights;
+pub use userlock_core::settings::{Area, Right};
 
 /// The name of a rule: that of its protected account.
 pub type RuleId = userlock_core::id::DecisionId;
@@ -46,31 +52,21 @@ pub type RuleId = userlock_core::id::DecisionId;
 pub struct Caller {
     /// The account's name, or the token's.
     pub name: String,
+    /// The names of its roles.
+    pub roles: String,
     /// What it may do.
-    pub role: Role,
+    pub rights: Rights,
+    /// The sign-in by which it is known, if it is one.
+    #[serde(skip)]
+    pub sign_in: Option<userlock_core::id::Digest>,
 }
 
 impl Caller {
     /// Whether the caller has a right.
     #[must_use]
     pub fn may(&self, right: Right) -> bool {
-        match right {
-            Right::Read => true,
-            Right::Operate => self.role >= Role::Operator,
-            Right::Administer => self.role >= Role::Administrator,
-        }
+        self.rights.include(right)
     }
-}
-
-/// What a server function needs of its caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Right {
-    /// To be signed in.
-    Read,
-    /// To act on sessions and start synchronizations: operators and administrators.
-    Operate,
-    /// To change settings and rules: administrators.
-    Administer,
 }
 
 /// One server function.
@@ -95,24 +91,28 @@ const fn post(path: &'static str, right: Right) -> ServerFunction {
 /// Every server function with the right that it needs. [`Refused`] and each function go by this table, and a test
 /// compares it with the functions that are registered.
 pub const SERVER_FUNCTIONS: &[ServerFunction] = &[
-    get("/fn/frame", Right::Read),
-    get("/fn/sessions", Right::Read),
-    post("/fn/session-actions", Right::Operate),
-    get("/fn/synchronization", Right::Read),
-    post("/fn/synchronize-events", Right::Operate),
-    post("/fn/synchronize-sessions", Right::Operate),
-    get("/fn/run", Right::Read),
-    post("/fn/cancel-run", Right::Operate),
-    post("/fn/test-connection", Right::Operate),
-    get("/fn/general", Right::Read),
-    post("/fn/change-general", Right::Administer),
-    get("/fn/synchronization-section", Right::Read),
-    post("/fn/change-synchronization-section", Right::Administer),
-    get("/fn/protected-accounts", Right::Read),
-    get("/fn/protected-account", Right::Read),
-    post("/fn/save-protected-account", Right::Administer),
-    post("/fn/delete-protected-account", Right::Administer),
-    get("/fn/application-log", Right::Read),
+    get("/fn/frame", Right::SignedIn),
+    get("/fn/sessions", Right::Read(Area::Sessions)),
+    post("/fn/session-actions", Right::Write(Area::Sessions)),
+    get("/fn/synchronization", Right::Read(Area::Synchronization)),
+    post("/fn/synchronize-events", Right::Write(Area::Synchronization)),
+    post("/fn/synchronize-sessions", Right::Write(Area::Synchronization)),
+    get("/fn/run", Right::Read(Area::Synchronization)),
+    post("/fn/cancel-run", Right::Write(Area::Synchronization)),
+    post("/fn/test-connection", Right::Write(Area::Synchronization)),
+    get("/fn/sheet", Right::Read(Area::Settings)),
+    get("/fn/security-sheet", Right::Read(Area::Security)),
+    post("/fn/change-section", Right::Write(Area::Settings)),
+    post("/fn/change-security", Right::Write(Area::Security)),
+    post("/fn/end-sign-in", Right::Write(Area::Security)),
+    post("/fn/restore-revision", Right::Write(Area::Settings)),
+    get("/fn/synchronization-section", Right::Read(Area::Settings)),
+    post("/fn/change-synchronization-section", Right::Write(Area::Settings)),
+    get("/fn/protected-accounts", Right::Read(Area::ProtectedAccounts)),
+    get("/fn/protected-account", Right::Read(Area::ProtectedAccounts)),
+    post("/fn/save-protected-account", Right::Write(Area::ProtectedAccounts)),
+    post("/fn/delete-protected-account", Right::Write(Area::ProtectedAccounts)),
+    get("/fn/application-log", Right::Read(Area::Log)),
 ];
 
 /// The right that the server function at `path` needs.
@@ -134,13 +134,5 @@ mod tests {
             .collect();
         let listed: BTreeSet<_> = SERVER_FUNCTIONS.iter().map(|f| (f.path.to_owned(), f.method.to_owned())).collect();
         assert_eq!(registered, listed);
-    }
-
-    #[test]
-    fn rights_grow_with_the_role() {
-        let may = |role, right| Caller { name: "a".into(), role }.may(right);
-        assert!(may(Role::ReadOnly, Right::Read) && !may(Role::ReadOnly, Right::Operate));
-        assert!(may(Role::Operator, Right::Operate) && !may(Role::Operator, Right::Administer));
-        assert!(may(Role::Administrator, Right::Administer));
     }
 }

@@ -14,13 +14,19 @@ use super::{Refused, RuleId, text::Json};
 pub async fn protected_accounts(
     #[server(default)] cursor: Option<String>,
 ) -> Result<Section<Page<ProtectedAccountView>>, Refused> {
-    super::answer::read(|ports| async move { ports.protected_accounts(100, cursor).await }).await
+    super::answer::read(super::Right::Read(super::Area::ProtectedAccounts), |ports| async move {
+        ports.protected_accounts(100, cursor).await
+    })
+    .await
 }
 
 /// One rule.
 #[server(name = GetProtectedAccount, prefix = "/fn", endpoint = "protected-account", input = GetUrl, output = Json)]
 pub async fn protected_account(id: RuleId) -> Result<Section<ProtectedAccountView>, Refused> {
-    super::answer::read(|ports| async move { ports.protected_account(id).await }).await
+    super::answer::read(super::Right::Read(super::Area::ProtectedAccounts), |ports| async move {
+        ports.protected_account(id).await
+    })
+    .await
 }
 
 /// The fields of a rule as a form gives them: an empty limit is "not configured".
@@ -103,7 +109,7 @@ pub async fn save_protected_account(form: ProtectedAccountForm) -> Result<Protec
             ports.change_protected_account(caller, id, form.etag, input).await
         }
     };
-    super::answer::act(super::Right::Administer, call, |view: &ProtectedAccountView| {
+    super::answer::act(super::Right::Write(super::Area::ProtectedAccounts), call, |view: &ProtectedAccountView| {
         let text = format!("The rule for {} is saved. It holds from the next logon.", view.account.subject);
         super::answer::Told::at("/protected-accounts", text)
     })
@@ -120,7 +126,7 @@ pub async fn delete_protected_account(
     let call = |ports: crate::ports::SharedPorts, caller| async move {
         ports.delete_protected_account(caller, id, etag, crate::present::words::given(&reason)).await
     };
-    super::answer::act(super::Right::Administer, call, |(): &()| {
+    super::answer::act(super::Right::Write(super::Area::ProtectedAccounts), call, |(): &()| {
         super::answer::Told::at("/protected-accounts", "The rule is deleted. It holds no longer from the next logon.")
     })
     .await

@@ -48,7 +48,7 @@ impl Refused {
 }
 
 /// A problem without a field.
-pub(super) fn problem(status: u16, code: &str, title: &str, detail: &str) -> Problem {
+pub(crate) fn problem(status: u16, code: &str, title: &str, detail: &str) -> Problem {
     Problem { status, code: code.into(), title: title.into(), detail: detail.into(), field: None }
 }
 

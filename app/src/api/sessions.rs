@@ -23,7 +23,8 @@ pub struct ActionOutcome {
 /// One page of the list of sessions.
 #[server(name = GetSessions, prefix = "/fn", endpoint = "sessions", input = GetUrl, output = Json)]
 pub async fn sessions(#[server(default)] query: SessionQuery) -> Result<Page<SessionView>, Refused> {
-    super::answer::read(|ports| async move { ports.sessions(query).await }).await
+    super::answer::read(super::Right::Read(super::Area::Sessions), |ports| async move { ports.sessions(query).await })
+        .await
 }
 
 /// Does something with sessions, one after another; one that is refused does not keep the others back.
@@ -58,7 +59,7 @@ pub async fn session_actions(
         }
         Ok(outcomes)
     };
-    super::answer::act(super::Right::Operate, call, |outcomes: &Vec<ActionOutcome>| {
+    super::answer::act(super::Right::Write(super::Area::Sessions), call, |outcomes: &Vec<ActionOutcome>| {
         super::answer::Told::here(crate::present::words::action_result(action, outcomes))
     })
     .await

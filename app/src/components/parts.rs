@@ -158,10 +158,10 @@ fn Freshness() -> impl IntoView {
 pub fn ReadOnlyNote(
     /// Why.
     reason: ReadOnly,
-    /// The page's path on the Primary.
-    path: &'static str,
 ) -> impl IntoView {
-    let link = reason.primary_url.as_deref().and_then(|url| query::elsewhere(url, path)).map(|href| {
+    // The same page has the same path on the Primary.
+    let path = leptos_router::hooks::use_location().pathname.get_untracked();
+    let link = reason.primary_url.as_deref().and_then(|url| query::elsewhere(url, &path)).map(|href| {
         let name = reason.primary_name.clone().unwrap_or_else(|| "the Primary".into());
         view! { " " <a href=href rel="external">{format!("Open this page on {name}")}<Icon glyph=Glyph::External/></a> }
             .into_any()

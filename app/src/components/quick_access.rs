@@ -6,7 +6,7 @@ use userlock_core::api::{Overview, ServerRole};
 
 use super::{Dialog, Glyph, Icon, If, Job, JobView, Runs, SessionsSync, TestView, last_line};
 use crate::{
-    api::Right,
+    api::{Area, Right},
     live::Live,
     memo::Memo,
     present::{query, time},
@@ -61,7 +61,7 @@ pub fn QuickAccess() -> impl IntoView {
     let live = Live::of_page();
     let runs = Runs::of_page();
     let away = Memo::new(move || live.read(elsewhere));
-    let forbidden = Memo::new(move || !live.may(Right::Operate));
+    let forbidden = Memo::new(move || !live.may(Right::Write(Area::Synchronization)));
     let events_line = Memo::new(move || {
         let now = live.now.get();
         live.read(|o| {

@@ -358,7 +358,7 @@ pub fn SessionsSync() -> impl IntoView {
     let previewed = Memo::new(move || matches!(runs.preview.get(), Job::At(run) if run.state == RunState::Succeeded));
     let comparing = Memo::new(move || runs.preview.with(Job::busy));
     let busy = Memo::new(move || runs.sessions.with(Job::busy));
-    let forbidden = move || !live.may(api::Right::Operate);
+    let forbidden = move || !live.may(api::Right::Write(api::Area::Synchronization));
     view! {
         <div class="sessions-sync">
             <If when=move || !previewed.get()>

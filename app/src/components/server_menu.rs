@@ -7,7 +7,11 @@ use super::{
     ContextHost, Glyph, Icon, If, Menu, Runs,
     quick_access::{ElsewhereView, elsewhere},
 };
-use crate::{api::Right, live::Live, memo::Memo};
+use crate::{
+    api::{Area, Right},
+    live::Live,
+    memo::Memo,
+};
 
 /// The menu of this server.
 #[component]
@@ -18,7 +22,7 @@ pub fn ServerMenu(
     let live = Live::of_page();
     let runs = Runs::of_page();
     let away = Memo::new(move || live.read(elsewhere));
-    let forbidden = Memo::new(move || !live.may(Right::Operate));
+    let forbidden = Memo::new(move || !live.may(Right::Write(Area::Synchronization)));
     view! {
         <Menu label="Actions of this server" host=host>
             <If

@@ -15,7 +15,7 @@ use crate::{
     },
     live::Live,
     memo::Memo,
-    present::{number::grouped, picture::own_state, words},
+    present::{number::grouped, picture::own_state},
     reading::Reading,
 };
 
@@ -158,6 +158,17 @@ fn ServerName() -> impl IntoView {
     .into_any()
 }
 
+/// The sections of Properties that both servers have.
+const PROPERTIES: [(&str, &str); 7] = [
+    ("general", "General"),
+    ("agents", "Agents"),
+    ("messages", "Messages"),
+    ("notifications", "Notifications"),
+    ("security", "Security"),
+    ("retention", "Retention"),
+    ("history", "History"),
+];
+
 #[component]
 fn Navigation() -> impl IntoView {
     let live = Live::of_page();
@@ -184,10 +195,12 @@ fn Navigation() -> impl IntoView {
                 </span>
             </A>
             <p class="nav-head" id="nav-properties">"Properties"</p>
-            <A href="/properties/general"><Icon glyph=Glyph::Settings/>"General"</A>
             <If when=backup>
                 <A href="/properties/synchronization"><Icon glyph=Glyph::Both/>"Synchronization"</A>
             </If>
+            {PROPERTIES.map(|(slug, title)| {
+                view! { <A href=format!("/properties/{slug}")><Icon glyph=Glyph::Settings/>{title}</A> }.into_any()
+            }).collect_view()}
         </nav>
     }
     .into_any()
@@ -202,7 +215,7 @@ fn SignedIn() -> impl IntoView {
         <div class="signed-in">
             <p>
                 <strong>{move || live.caller().map(|c| c.name)}</strong>
-                <span class="muted">{move || live.caller().map(|c| words::role(c.role).to_owned())}</span>
+                <span class="muted">{move || live.caller().map(|c| c.roles)}</span>
             </p>
             <form method="post" action="/sign-out">
                 <button class="quiet"><Icon glyph=Glyph::SignOut/>"Sign out"</button>

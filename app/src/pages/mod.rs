@@ -2,21 +2,21 @@
 
 mod application_log;
 mod frame;
-mod general;
 mod not_found;
 mod overview;
 mod protected;
 mod sessions;
+mod sheet;
 mod sign_in;
 mod synchronization;
 
 pub use application_log::ApplicationLogPage;
 pub use frame::FramePage;
-pub use general::GeneralPage;
 pub use not_found::{NotFound, NotFoundPage};
 pub use overview::OverviewPage;
 pub use protected::{EditRulePage, NewRulePage, RulesPage};
 pub use sessions::SessionsPage;
+pub use sheet::SheetPage;
 pub use sign_in::SignInPage;
 pub use synchronization::SynchronizationPage;
 
@@ -84,6 +84,10 @@ fn shown<T>(read: Result<T, Refused>, view: impl FnOnce(T) -> AnyView) -> AnyVie
 fn form_problem(refused: Refused, problem: RwSignal<Option<Problem>>) {
     if refused.needs_sign_in() {
         browser::sign_in_again();
+    }
+    // To the field, once it is marked: the message may be far from it.
+    if refused.0.field.is_some() {
+        set_timeout(|| browser::focus("form [aria-invalid=true]"), std::time::Duration::from_millis(50));
     }
     problem.set(Some(refused.0));
 }

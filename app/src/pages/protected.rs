@@ -9,7 +9,7 @@ use userlock_core::{
 
 use super::{FormProblem, WithQuickAccess, form_problem, invalid, loading, query_value, shown};
 use crate::{
-    api::{self, Right, RuleId, SaveProtectedAccount},
+    api::{self, Area, Right, RuleId, SaveProtectedAccount},
     components::{Dialog, Glyph, Icon, Notices, PageHead, ReadOnlyNote, problem_text},
     live::Live,
     memo::Memo,
@@ -45,7 +45,7 @@ fn kind_text(kind: SubjectKind) -> &'static str {
 }
 
 fn may_change(live: Live) -> bool {
-    live.may_now(Right::Administer)
+    live.may_now(Right::Write(Area::ProtectedAccounts))
 }
 
 /// The list.
@@ -73,8 +73,7 @@ pub fn RulesPage() -> impl IntoView {
 fn Rules(section: Section<Page<ProtectedAccountView>>) -> impl IntoView {
     let live = Live::of_page();
     let editable = section.read_only.is_none() && may_change(live);
-    let note =
-        section.read_only.map(|reason| view! { <ReadOnlyNote reason=reason path="/protected-accounts"/> }.into_any());
+    let note = section.read_only.map(|reason| view! { <ReadOnlyNote reason=reason/> }.into_any());
     let empty = section.value.items.is_empty();
     let next = section.value.next.map(|cursor| {
         view! { <nav class="pages"><a class="button" rel="next" href=query::address("/protected-accounts", &[("cursor", &cursor)])>"Next page"</a></nav> }.into_any()
@@ -147,7 +146,7 @@ pub fn NewRulePage() -> impl IntoView {
             <Suspense fallback=loading>
                 {move || Suspend::new(async move {
                     shown(rules.done().await, |section| match section.read_only {
-                        Some(reason) => view! { <ReadOnlyNote reason=reason path="/protected-accounts/new"/> }.into_any(),
+                        Some(reason) => view! { <ReadOnlyNote reason=reason/> }.into_any(),
                         None if may_change(live) => view! { <RuleForm rule=None/> }.into_any(),
                         None => view! { <p class="muted">"Only administrators make rules."</p> }.into_any(),
                     })
@@ -181,7 +180,7 @@ pub fn EditRulePage() -> impl IntoView {
                     shown(rule.done().await, |section| match section {
                         None => view! { <super::NotFound/> }.into_any(),
                         Some(Section { read_only: Some(reason), value, .. }) => view! {
-                            <ReadOnlyNote reason=reason path="/protected-accounts"/>
+                            <ReadOnlyNote reason=reason/>
                             <RuleText rule=value/>
                         }.into_any(),
                         Some(Section { value, .. }) if may_change(live) => view! { <RuleForm rule=Some(value)/> }.into_any(),

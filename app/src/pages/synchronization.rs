@@ -8,7 +8,7 @@ use userlock_core::{
 
 use super::{FormProblem, WithQuickAccess, form_problem, invalid, loading, query_value, shown};
 use crate::{
-    api::{self, ChangeSynchronizationSection, Refused, Right},
+    api::{self, Area, ChangeSynchronizationSection, Refused, Right},
     components::{
         Ago, Badge, DifferenceTable, Fact, Glyph, Icon, If, Job, JobView, Notices, PageHead, Runs, SessionsSync, When,
         run_tone,
@@ -118,7 +118,7 @@ fn Settings(section: Section<SynchronizationSection>) -> impl IntoView {
     let busy = RwSignal::new(false);
     let problem = RwSignal::new(None::<Problem>);
     let value = section.value;
-    let locked = section.read_only.is_some() || !live.may_now(Right::Administer);
+    let locked = section.read_only.is_some() || !live.may_now(Right::Write(Area::Settings));
     let (count, unit) = time::interval(value.interval_seconds);
     let fingerprint = value.primary_fingerprint.clone();
     let submit = move |event: SubmitEvent| {
@@ -182,7 +182,7 @@ fn Settings(section: Section<SynchronizationSection>) -> impl IntoView {
             <FormProblem problem=problem/>
             <div class="buttons">
                 <button class="primary" disabled=move || locked || busy.get()>{move || (if busy.get() { "Saving…" } else { "Save" }).to_owned()}</button>
-                <button class="with-script" r#type="button" disabled=move || !live.may(Right::Operate) on:click=move |_| runs.test_connection()>"Test connection"</button>
+                <button class="with-script" r#type="button" disabled=move || !live.may(Right::Write(Area::Synchronization)) on:click=move |_| runs.test_connection()>"Test connection"</button>
             </div>
         </form>
     }
@@ -236,7 +236,7 @@ fn State() -> impl IntoView {
 fn ByHand(run: Option<RunView>) -> impl IntoView {
     let live = Live::of_page();
     let runs = Runs::of_page();
-    let forbidden = Memo::new(move || !live.may(Right::Operate));
+    let forbidden = Memo::new(move || !live.may(Right::Write(Area::Synchronization)));
     let events_busy = Memo::new(move || runs.events.with(Job::busy));
     // A run that the address names is shown where it would be shown had it been started here.
     if let Some(run) = run {

@@ -2,7 +2,7 @@
 
 use userlock_core::{
     api::{Difference, Level, RunState, RunView, SessionAction, SessionSide, SyncKind, TestReport},
-    settings::{Limits, OfflinePolicy, Policy, Role},
+    settings::{Limits, OfflinePolicy, Policy},
 };
 
 use super::{
@@ -156,16 +156,6 @@ pub fn level(level: Level) -> &'static str {
         Level::Information => "information",
         Level::Warning => "warning",
         Level::Error => "error",
-    }
-}
-
-/// A role for people.
-#[must_use]
-pub fn role(role: Role) -> &'static str {
-    match role {
-        Role::ReadOnly => "read-only",
-        Role::Operator => "operator",
-        Role::Administrator => "administrator",
     }
 }
 

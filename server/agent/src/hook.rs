@@ -160,6 +160,9 @@ pub enum Answer {
 pub struct HookSettings {
     /// What to answer.
     pub offline_policy: OfflinePolicy,
+    /// What to tell somebody who is refused, with its variables; empty for the reason itself.
+    #[serde(default)]
+    pub offline_message: String,
     /// How long the daemon may take, in ms, before the hook adds its own patience.
     pub give_up_after_ms: u32,
     /// The services that are let pass and not reported.
@@ -178,6 +181,7 @@ impl HookSettings {
     pub fn new(settings: &AgentSettings, ignored_services: &[String]) -> Self {
         Self {
             offline_policy: settings.offline_policy,
+            offline_message: settings.offline_message.clone(),
             give_up_after_ms: settings.give_up_after_ms,
             ignored_services: ignored_services.to_vec(),
         }

@@ -14,7 +14,8 @@ use userlock_core::{agent::offline::decide, id::DecisionId};
 
 use crate::{
     hook::{Answer, HookFiles, HookSettings, MAX_LINE_BYTES, Note, OwnAnswer, PamCall, Phase, Request},
-    system::{Process, boot_id, random_id, wall_ms},
+    reporter::offline_text,
+    system::{Process, boot_id, host_name, random_id, wall_ms},
 };
 
 /// What the hook waits longer than the daemon for the servers.
@@ -94,7 +95,10 @@ fn alone(call: &PamCall, files: &HookFiles, settings: &HookSettings, why: String
     });
     let outcome = answer.as_ref().map_or(Outcome::PASS, |answer| Outcome {
         allow: answer.allow,
-        say: (!answer.allow).then(|| answer.reason.clone()),
+        say: (!answer.allow).then(|| {
+            let machine = host_name().unwrap_or_default();
+            offline_text(&settings.offline_message, &answer.reason, &call.user, &machine)
+        }),
     });
     if let Ok(boot) = boot_id() {
         let note = Note { boot, at, call: call.clone(), answer };

@@ -195,6 +195,12 @@ pub struct AgentSettings {
     pub give_up_after_ms: u32,
     /// The most records to keep.
     pub spool_cap: u32,
+    /// What to tell somebody whom the offline policy refuses; empty for a text of the agent's own.
+    #[serde(default)]
+    pub offline_message: String,
+    /// Whether the first of the servers is the Backup.
+    #[serde(default)]
+    pub backup_first: bool,
 }
 
 /// `POST /agent/v1/events`: records of one origin whose numbers follow one another.
@@ -279,8 +285,11 @@ pub struct DecisionResponse {
     pub decision_id: DecisionId,
     /// Whether the session may be opened.
     pub allow: bool,
-    /// Why, for the user.
+    /// Why.
     pub reason: String,
+    /// What to tell a user who is refused, in the zone's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
     /// The rule that decided, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,

@@ -10,16 +10,25 @@
 
 mod common;
 
-use common::{ROLES, Server, token};
+use common::{ROLES, Server, own_roles, settings, token};
 use reqwest::{Method, StatusCode};
-use userlock_app::api::{Right as FunctionRight, SERVER_FUNCTIONS};
-use userlock_core::settings::Role;
+use userlock_app::api::SERVER_FUNCTIONS;
+use userlock_core::settings::{Area, Right as Needed, Rights, Role};
 use userlock_service::{auth::Right, http::table};
 
 /// An address with something in place of its parameters. What is not there is a 404 only for who may ask.
 fn concrete(path: &str) -> String {
     let key = format!("{}-1@pc", "0".repeat(32));
     path.replace("{key}", &key).replace("{id}", &"0".repeat(32))
+}
+
+/// The roles that are always there, and one for each area and each access to it.
+fn all_roles() -> Vec<String> {
+    ROLES.iter().map(|role| role.as_str().to_owned()).chain(own_roles().into_iter().map(|role| role.name)).collect()
+}
+
+fn rights_of(role: &str) -> Rights {
+    settings().security.rights_of([role])
 }
 
 /// The status of a request, without the body: that of a live stream has no end.
@@ -45,19 +54,36 @@ async fn each_route_lets_in_whom_the_table_says() {
         // The other server's routes look at the protocol's version before they look at who asks.
         let version = if right == Right::Peer { StatusCode::BAD_REQUEST } else { StatusCode::UNAUTHORIZED };
         assert_eq!((nobody, wrong), (version, version), "{method} {path}");
-        for role in ROLES {
-            let got = status(&server, &method, path, Some(("authorization", &format!("Bearer {}", token(role))))).await;
+        for role in all_roles() {
+            let got = status(&server, &method, path, Some(("authorization", &format!("Bearer ult_{role}")))).await;
             match right {
                 Right::Agent => {
                     assert_eq!(got, StatusCode::UNAUTHORIZED, "{method} {path}: an API token is no agent's")
                 }
                 Right::Peer => assert_eq!(got, StatusCode::BAD_REQUEST, "{method} {path}"),
-                _ if right.is_given_to(role) => {
+                _ if right.is_given_to(rights_of(&role)) => {
                     let kept_out = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&got);
-                    assert!(!kept_out && got.as_u16() < 500, "{method} {path} as {role:?}: {got}");
+                    assert!(!kept_out && got.as_u16() < 500, "{method} {path} as {role}: {got}");
                 }
-                _ => assert_eq!(got, StatusCode::FORBIDDEN, "{method} {path} as {role:?}"),
+                _ => assert_eq!(got, StatusCode::FORBIDDEN, "{method} {path} as {role}"),
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_area_that_is_denied_stays_closed_to_an_administrator() {
+    let server = Server::primary().await;
+    for denied in Area::ALL {
+        let cookie = server.sign_in(&format!("deny-{}", denied.as_str())).await;
+        let calls = table::all().filter_map(|(method, path, right)| match right {
+            Right::Of(Needed::Read(area) | Needed::Write(area)) => Some((method, path, area)),
+            _ => None,
+        });
+        for (method, path, area) in calls {
+            let request = server.plain(method.clone(), &concrete(path)).header("cookie", &cookie);
+            let got = request.header("origin", &server.url).send().await.unwrap().status();
+            assert_eq!(got == StatusCode::FORBIDDEN, area == denied, "{method} {path} without {denied:?}: {got}");
         }
     }
 }
@@ -79,7 +105,7 @@ async fn a_cookie_changes_something_only_from_this_servers_pages() {
     let server = Server::primary().await;
     let cookie = server.sign_in("administrator").await;
     for (method, path, right) in table::all() {
-        if !matches!(right, Right::Read | Right::Operate | Right::Administer) {
+        if !matches!(right, Right::Of(_)) {
             continue;
         }
         let send = async |origin: Option<&str>| {
@@ -116,15 +142,11 @@ async fn each_server_function_lets_in_whom_its_table_says() {
         };
         assert_eq!(send(None).await, StatusCode::UNAUTHORIZED, "{}", function.path);
         assert_eq!(send(Some("Bearer ult_nonsense".into())).await, StatusCode::UNAUTHORIZED, "{}", function.path);
-        for role in ROLES {
-            let got = send(Some(format!("Bearer {}", token(role)))).await;
-            let may = match function.right {
-                FunctionRight::Read => true,
-                FunctionRight::Operate => role >= Role::Operator,
-                FunctionRight::Administer => role == Role::Administrator,
-            };
+        for role in all_roles() {
+            let got = send(Some(format!("Bearer ult_{role}"))).await;
             let kept_out = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&got);
-            assert_eq!(kept_out, !may, "{} as {role:?}: {got}", function.path);
+            let may = rights_of(&role).include(function.right);
+            assert_eq!(kept_out, !may, "{} as {role}: {got}", function.path);
         }
     }
     // Without the origin of this server's pages nothing is done in the name of who is signed in.

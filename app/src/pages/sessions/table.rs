@@ -13,7 +13,7 @@ use super::{
     wanted::{COLUMNS, Wanted},
 };
 use crate::{
-    api::Right,
+    api::{Area, Right},
     browser::{self, Step},
     components::{Each, Glyph, Icon, If, Item, problem_text},
     live::Live,
@@ -46,7 +46,7 @@ pub fn Table(
     let state =
         TableState { list, menu: RwSignal::new(None), details: RwSignal::new(None), acting: RwSignal::new(None) };
     let body = NodeRef::<html::Tbody>::new();
-    let may = Memo::new(move || live.may(Right::Operate));
+    let may = Memo::new(move || live.may(Right::Write(Area::Sessions)));
     let empty = Memo::new(move || list.rows.with(Vec::is_empty));
     let row = move |row: Row| -> Item {
         (row.key.clone(), Arc::new(move || view! { <RowView row=row.clone() state=state may=may/> }.into_any()))

@@ -25,7 +25,7 @@ use crate::{
     admitted::{Admitted, LINE},
     files::{Durability, replace_json},
     hook::{Answer, HookFiles, HookSettings, OwnAnswer, PamCall, Phase},
-    reporter::{Decided, Host, Reporter, Zone},
+    reporter::{Decided, Host, Reporter, Zone, offline_text},
     sessions::Sessions,
     signals::{GRACE, end_session},
     spool::{Draft, SpoolError},
@@ -232,7 +232,7 @@ impl Machine {
             Decided::Answer { response, .. } if response.allow => (true, String::new(), Ok(())),
             Decided::Answer { response, .. } => {
                 let draft = denied(call.decision_id, &who, &response.reason, wall_ms());
-                (false, response.reason, draft.map(|draft| drafts.push(draft)))
+                (false, response.message.unwrap_or(response.reason), draft.map(|draft| drafts.push(draft)))
             }
             Decided::Offline { why } => {
                 let policy = reporter.zone().settings.offline_policy;
@@ -250,7 +250,8 @@ impl Machine {
                 );
                 let answer = OwnAnswer { allow: own.allow, policy: own.policy, reason: own.reason.clone(), why };
                 let drafted = self.draft_offline(call.decision_id, &who, &answer, now, &mut drafts);
-                (own.allow, own.reason, drafted)
+                let text = reporter.zone().settings.offline_message;
+                (own.allow, offline_text(&text, &own.reason, &call.user, &reporter.identity().machine), drafted)
             }
         };
         // The answer holds even when it cannot be written down: nobody is locked out by a full disk.

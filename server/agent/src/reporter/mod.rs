@@ -72,7 +72,18 @@ pub fn default_settings() -> AgentSettings {
         ask_backup_after_ms: of_zone.ask_backup_after_ms,
         give_up_after_ms: of_zone.give_up_after_ms,
         spool_cap: of_zone.spool_cap,
+        offline_message: String::new(),
+        backup_first: false,
     }
+}
+
+/// What to tell somebody whom the offline policy refuses: the zone's text, or the reason itself where it has none.
+#[must_use]
+pub fn offline_text(text: &str, reason: &str, user: &str, machine: &str) -> String {
+    if text.is_empty() {
+        return reason.to_owned();
+    }
+    userlock_core::settings::expand(text, &[("user", user), ("machine", machine)])
 }
 
 /// The machine behind a [`Reporter`].

@@ -75,7 +75,9 @@ impl Reporter {
             agent: self.identity.agent,
             version: env!("CARGO_PKG_VERSION").into(),
             connected: server.as_ref().is_some_and(|server| state.is_greeted(server)),
-            role: server.as_ref().map(|_| if used == 0 { "primary" } else { "backup" }.to_owned()),
+            role: server
+                .as_ref()
+                .map(|_| if (used == 0) != state.zone.settings.backup_first { "primary" } else { "backup" }.to_owned()),
             server: server.map(|server| server.address().url.clone()),
             why: state.contact.why(used),
             servers: state.zone.servers.iter().enumerate().map(of).collect(),

@@ -2,12 +2,14 @@
 
 mod log;
 mod overview;
+mod sections;
 mod server;
 mod sessions;
 mod synchronization;
 
 pub use log::*;
 pub use overview::*;
+pub use sections::*;
 pub use server::*;
 pub use sessions::*;
 pub use synchronization::*;

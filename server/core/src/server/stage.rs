@@ -131,6 +131,7 @@ impl Server {
             decision_id: request.decision_id,
             allow,
             reason,
+            message: None,
             rule,
             open,
             epoch: self.epoch,

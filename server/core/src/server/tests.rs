@@ -351,7 +351,8 @@ fn settings_change_on_the_primary_only_and_on_their_present_revision_only() {
     let document = Box::new((*primary.settings).clone());
     commit(&mut backup, Input::AdoptSettings { document: document.clone() }, 2).unwrap();
     assert_eq!(backup.settings, primary.settings);
-    let forged = ZoneDocument { settings: limited(9), ..*document };
+    let mut forged = (*document).clone();
+    forged.before = None;
     let refused = commit(&mut backup, Input::AdoptSettings { document: Box::new(forged) }, 2);
     assert_eq!(refused, Err(Refusal::NotGenuine));
     assert!(allowed(commit(&mut backup, ask(1, "alice"), 3)) && allowed(commit(&mut backup, ask(2, "alice"), 3)));

@@ -2,19 +2,23 @@
 //!
 //! A document is immutable. A change makes the next revision, which names the one before it.
 
+mod messages;
+mod notifications;
 mod own;
 mod protected;
+mod security;
 mod zone;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+pub use messages::{Messages, expand};
+pub use notifications::Notifications;
 pub use own::{OwnSettings, PrimaryAddress, Synchronization};
 pub use protected::{Limits, ProtectedAccount, ProtectedAccountInput, Subject, SubjectKind};
-pub use zone::{
-    Agents, General, LocalAccount, OfflinePolicy, Policy, Retention, Role, Security, StoredToken, ZoneSettings,
-};
+pub use security::{Access, Area, LocalAccount, OwnRole, Right, Rights, Role, Security, StoredToken};
+pub use zone::{Agents, ContactOrder, General, OfflinePolicy, Policy, Retention, ZoneSettings};
 
 use crate::id::{Epoch, SettingsHash, hash128};
 
@@ -63,7 +67,11 @@ impl Revision {
 }
 
 /// One revision of the zone's settings, with who made it and why.
+///
+/// What it says is kept as the text that its writer made: a server of another version passes on, and hashes, what it does
+/// not know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "StoredDocument", into = "StoredDocument")]
 pub struct ZoneDocument {
     /// Its name.
     pub revision: Revision,
@@ -79,6 +87,37 @@ pub struct ZoneDocument {
     pub reason: Option<String>,
     /// The settings.
     pub settings: ZoneSettings,
+    /// The settings as they were written.
+    body: Arc<str>,
+}
+
+/// A document as it is kept and sent.
+#[derive(Clone, Serialize, Deserialize)]
+struct StoredDocument {
+    revision: Revision,
+    before: Option<Revision>,
+    at: i64,
+    by: String,
+    section: String,
+    reason: Option<String>,
+    body: Arc<str>,
+}
+
+impl From<ZoneDocument> for StoredDocument {
+    fn from(document: ZoneDocument) -> Self {
+        let ZoneDocument { revision, before, at, by, section, reason, settings: _, body } = document;
+        Self { revision, before, at, by, section, reason, body }
+    }
+}
+
+impl TryFrom<StoredDocument> for ZoneDocument {
+    type Error = serde_json::Error;
+
+    fn try_from(stored: StoredDocument) -> Result<Self, Self::Error> {
+        let settings = serde_json::from_str(&stored.body)?;
+        let StoredDocument { revision, before, at, by, section, reason, body } = stored;
+        Ok(Self { revision, before, at, by, section, reason, settings, body })
+    }
 }
 
 /// Who changes what, and why.
@@ -105,7 +144,9 @@ impl ZoneDocument {
         settings.check()?;
         let previous = before.map(|d| d.revision);
         let n = previous.map_or(1, |r| r.n + 1);
-        let hash = hash_of(&settings, previous.as_ref());
+        // Every setting can be written as JSON: all keys are texts.
+        let body: Arc<str> = serde_json::to_string(&settings).unwrap_or_default().into();
+        let hash = hash_of(&body, previous.as_ref());
         Ok(Self {
             revision: Revision { epoch: change.epoch, n, hash },
             before: previous,
@@ -114,21 +155,21 @@ impl ZoneDocument {
             section: change.section.to_owned(),
             reason: change.reason.map(str::to_owned),
             settings,
+            body,
         })
     }
 
     /// Whether its hash is that of its contents.
     #[must_use]
     pub fn is_genuine(&self) -> bool {
-        self.revision.hash == hash_of(&self.settings, self.before.as_ref())
+        self.revision.hash == hash_of(&self.body, self.before.as_ref())
     }
 }
 
-/// The hash over a document and the revision before. A document that cannot be encoded (there is none) hashes as empty.
-fn hash_of(settings: &ZoneSettings, before: Option<&Revision>) -> SettingsHash {
-    let body = postcard::to_allocvec(settings).unwrap_or_default();
+/// The hash over a document's text and the revision before.
+fn hash_of(body: &str, before: Option<&Revision>) -> SettingsHash {
     let before = before.map(|r| r.hash.0).unwrap_or_default();
-    SettingsHash(hash128("userlock settings 1", &[&before, &body]))
+    SettingsHash(hash128("userlock settings 2", &[&before, body.as_bytes()]))
 }
 
 #[cfg(test)]
@@ -147,8 +188,15 @@ mod tests {
         let second = ZoneDocument::next(Some(&first), settings.clone(), change("general")).unwrap();
         assert_eq!((second.revision.n, second.before), (2, Some(first.revision)));
         assert!(first.is_genuine() && second.is_genuine());
-        let forged = ZoneDocument { settings: ZoneSettings::default(), ..second.clone() };
+        let forged = ZoneDocument { body: first.body.clone(), ..second.clone() };
         assert!(!forged.is_genuine());
+        let sent = serde_json::to_string(&second).unwrap();
+        assert_eq!(serde_json::from_str::<ZoneDocument>(&sent).unwrap(), second);
+        let later = sent.replace("{\\\"general\\\":{", "{\\\"later\\\":1,\\\"general\\\":{");
+        assert_ne!(later, sent);
+        let read: ZoneDocument = serde_json::from_str(&later).unwrap();
+        assert_eq!(read.settings, second.settings, "what a later version added is passed over");
+        assert_eq!(serde_json::to_string(&read).unwrap(), later, "and passed on");
         let elsewhere = ZoneDocument::next(None, settings, change("general")).unwrap();
         assert_ne!(elsewhere.revision.hash, second.revision.hash, "the past is part of the hash");
     }

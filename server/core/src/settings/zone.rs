@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FieldError, ProtectedAccount};
+use super::{FieldError, Messages, Notifications, ProtectedAccount, Security};
 use crate::account::Realms;
 
 /// All settings of the zone.
@@ -12,6 +12,12 @@ pub struct ZoneSettings {
     pub general: General,
     /// Section `agents`.
     pub agents: Agents,
+    /// Section `messages`.
+    #[serde(default)]
+    pub messages: Messages,
+    /// Section `notifications`.
+    #[serde(default)]
+    pub notifications: Notifications,
     /// Section `security`.
     pub security: Security,
     /// Section `retention`.
@@ -48,7 +54,6 @@ pub enum OfflinePolicy {
 
 /// Section `general`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct General {
     /// The name of the protected zone.
     pub zone_name: String,
@@ -77,6 +82,18 @@ impl Default for General {
     }
 }
 
+/// Which server agents prefer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum ContactOrder {
+    /// The Primary; the Backup when it fails.
+    #[default]
+    PrimaryFirst,
+    /// The Backup; the Primary when it fails.
+    BackupFirst,
+}
+
 /// Section `agents`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agents {
@@ -86,7 +103,10 @@ pub struct Agents {
     pub heartbeat_seconds: u32,
     /// Seconds of silence after which a machine's sessions are unconfirmed.
     pub unconfirmed_after_seconds: u32,
-    /// Milliseconds without an answer of the Primary after which an agent asks the Backup too.
+    /// Which server agents prefer.
+    #[serde(default)]
+    pub contact_order: ContactOrder,
+    /// Milliseconds without an answer of the preferred server after which an agent asks the other one too.
     pub ask_backup_after_ms: u32,
     /// Milliseconds after which an agent decides by its offline policy.
     pub give_up_after_ms: u32,
@@ -100,6 +120,7 @@ impl Default for Agents {
             zone_key_hash: String::new(),
             heartbeat_seconds: 20,
             unconfirmed_after_seconds: 120,
+            contact_order: ContactOrder::default(),
             ask_backup_after_ms: 300,
             give_up_after_ms: 2000,
             spool_cap: 100_000,
@@ -107,90 +128,32 @@ impl Default for Agents {
     }
 }
 
-/// What an account may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub enum Role {
-    /// See everything, change nothing.
-    ReadOnly,
-    /// Act on sessions, start synchronizations.
-    Operator,
-    /// Everything.
-    Administrator,
-}
-
-impl Role {
-    /// The stable name.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ReadOnly => "read_only",
-            Self::Operator => "operator",
-            Self::Administrator => "administrator",
-        }
-    }
-}
-
-/// Section `security`. It carries hashes, never a password or a token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Security {
-    /// Who may sign in.
-    pub accounts: Vec<LocalAccount>,
-    /// Which API tokens are valid.
-    pub tokens: Vec<StoredToken>,
-    /// Minutes after which a sign-in ends without activity.
-    pub session_minutes: u32,
-}
-
-impl Default for Security {
-    fn default() -> Self {
-        Self { accounts: Vec::new(), tokens: Vec::new(), session_minutes: 60 }
-    }
-}
-
-/// Somebody who may sign in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LocalAccount {
-    /// The name, case-folded.
-    pub name: String,
-    /// argon2id, in PHC form.
-    pub password_hash: String,
-    /// What the account may do.
-    pub role: Role,
-    /// Whether it may not sign in for now.
-    pub disabled: bool,
-}
-
-/// An API token that was made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoredToken {
-    /// What it is for.
-    pub name: String,
-    /// The BLAKE3 hash of the token, in hex.
-    pub hash: String,
-    /// What it may do.
-    pub role: Role,
-    /// When it was made, in ms since 1970 UTC.
-    pub at: i64,
-}
-
 /// Section `retention`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Retention {
     /// Hours for which a closed session stays known.
     pub closed_sessions_hours: u32,
+    /// Days for which session events stay in the log.
+    #[serde(default = "Retention::default_event_log_days")]
+    pub event_log_days: u32,
     /// Days for which the application log is kept.
     pub application_log_days: u32,
 }
 
-impl Default for Retention {
-    fn default() -> Self {
-        Self { closed_sessions_hours: 24, application_log_days: 90 }
+impl Retention {
+    fn default_event_log_days() -> u32 {
+        Self::default().event_log_days
     }
 }
 
-/// The most accounts, tokens, sets of realms and realms of a set.
+impl Default for Retention {
+    fn default() -> Self {
+        Self { closed_sessions_hours: 24, event_log_days: 365, application_log_days: 90 }
+    }
+}
+
+/// The most sets of realms and realms of a set.
 const MAX_LIST: usize = 1000;
 
 impl ZoneSettings {
@@ -222,11 +185,20 @@ impl ZoneSettings {
         within("agents.unconfirmed_after_seconds", a.unconfirmed_after_seconds.into(), 2, 86_400)?;
         within("agents.ask_backup_after_ms", a.ask_backup_after_ms.into(), 10, 10_000)?;
         within("agents.give_up_after_ms", a.give_up_after_ms.into(), 100, 30_000)?;
+        if a.give_up_after_ms <= a.ask_backup_after_ms {
+            let message = "must be more than the time after which the other server is asked";
+            return Err(FieldError::new("agents.give_up_after_ms", message));
+        }
+        if a.unconfirmed_after_seconds <= a.heartbeat_seconds {
+            let message = "must be more than the heartbeat: every machine would be unconfirmed";
+            return Err(FieldError::new("agents.unconfirmed_after_seconds", message));
+        }
         within("agents.spool_cap", a.spool_cap.into(), 100, 10_000_000)?;
-        within("security.session_minutes", self.security.session_minutes.into(), 1, 10_080)?;
-        count("security.accounts", self.security.accounts.len())?;
-        count("security.tokens", self.security.tokens.len())?;
+        self.messages.check()?;
+        self.notifications.check()?;
+        self.security.check()?;
         within("retention.closed_sessions_hours", self.retention.closed_sessions_hours.into(), 1, 24 * 366)?;
+        within("retention.event_log_days", self.retention.event_log_days.into(), 1, 3660)?;
         within("retention.application_log_days", self.retention.application_log_days.into(), 1, 3660)?;
         self.protected_accounts.iter().try_for_each(ProtectedAccount::check)
     }

@@ -9,17 +9,20 @@ mod tokens;
 
 use std::{fmt, net::IpAddr};
 
-use userlock_core::settings::Role;
+use userlock_core::{
+    id::Digest,
+    settings::{self, Rights},
+};
 
 pub use attempts::{Attempts, TooMany};
 pub use local::{LocalToken, LocalTokenError, read_local_token};
 pub use origin::{OriginRefused, check_origin};
-pub use passwords::{MAX_PASSWORD_BYTES, PasswordError, Passwords, hash_now};
-pub use sign_in::{SignInId, SignIns, cookie_name};
-pub use tokens::find_token;
+pub use passwords::{MAX_PASSWORD_BYTES, MIN_PASSWORD_BYTES, PasswordError, Passwords, hash_now};
+pub use sign_in::{SignInId, SignIns, cookie_name, public_name};
+pub use tokens::{find_token, is_valid};
 
-/// What a route or a server function needs of who asks. The later ones include the earlier ones, from `Read` on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// What a route needs of who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Right {
     /// Nothing.
     Public,
@@ -27,23 +30,18 @@ pub enum Right {
     Agent,
     /// The token of the other server.
     Peer,
-    /// To see everything.
-    Read,
-    /// To act on sessions and start synchronizations.
-    Operate,
-    /// Everything.
-    Administer,
+    /// To be signed in, with or without more.
+    Of(settings::Right),
 }
 
 impl Right {
-    /// Whether an account or a token with this role has the right.
+    /// Whether somebody with these rights is let in.
     #[must_use]
-    pub fn is_given_to(self, role: Role) -> bool {
+    pub fn is_given_to(self, rights: Rights) -> bool {
         match self {
-            Self::Public | Self::Read => true,
-            Self::Operate => role >= Role::Operator,
-            Self::Administer => role >= Role::Administrator,
-            // These are not had by roles.
+            Self::Public => true,
+            Self::Of(right) => rights.include(right),
+            // These are not had by accounts.
             Self::Agent | Self::Peer => false,
         }
     }
@@ -65,10 +63,23 @@ pub enum Proof {
 pub struct Principal {
     /// The account's or the token's name, kept with what is done.
     pub name: String,
+    /// The names of their roles.
+    pub roles: String,
     /// What they may do.
-    pub role: Role,
+    pub rights: Rights,
     /// How it was proved.
     pub proof: Proof,
+}
+
+impl Principal {
+    /// The name of the sign-in by which they are known, if it is one.
+    #[must_use]
+    pub fn sign_in(&self) -> Option<Digest> {
+        match &self.proof {
+            Proof::SignIn(id) => Some(public_name(id)),
+            Proof::Token | Proof::Local => None,
+        }
+    }
 }
 
 impl fmt::Display for Principal {
@@ -96,15 +107,6 @@ pub fn counted_address(address: IpAddr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_role_has_its_rights_and_those_below() {
-        let has = |role| [Right::Read, Right::Operate, Right::Administer].map(|right: Right| right.is_given_to(role));
-        assert_eq!(has(Role::ReadOnly), [true, false, false]);
-        assert_eq!(has(Role::Operator), [true, true, false]);
-        assert_eq!(has(Role::Administrator), [true, true, true]);
-        assert!(!Right::Peer.is_given_to(Role::Administrator) && !Right::Agent.is_given_to(Role::Administrator));
-    }
 
     #[test]
     fn a_network_of_ipv6_counts_as_one() {

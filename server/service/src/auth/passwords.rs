@@ -10,6 +10,8 @@ use tokio::sync::Semaphore;
 
 use crate::random;
 
+/// The shortest password that is taken, in characters.
+pub const MIN_PASSWORD_BYTES: usize = 8;
 /// The longest password, in bytes.
 pub const MAX_PASSWORD_BYTES: usize = 1024;
 /// The most that are checked at once: each takes 19 MiB and tens of milliseconds.

@@ -6,7 +6,10 @@ use std::{
 };
 
 use axum::http::{HeaderMap, HeaderValue, header};
-use userlock_core::settings::{LocalAccount, Security};
+use userlock_core::{
+    id::Digest,
+    settings::{LocalAccount, Security},
+};
 
 use super::{Principal, Proof};
 use crate::{
@@ -108,6 +111,14 @@ impl SignIns {
         self.store.delete_sign_in(id).await
     }
 
+    /// Who is signed in, by the settings as they are now: the name of each sign-in, with its row.
+    #[must_use]
+    pub fn list(&self, security: &Security, now: i64) -> Vec<(Digest, StoredSignIn)> {
+        let known = self.lock();
+        let valid = known.values().filter(|entry| valid_account(&entry.row, security, now).is_some());
+        valid.map(|entry| (public_name(&entry.row.hash), entry.row.clone())).collect()
+    }
+
     /// The `Set-Cookie` header that removes the cookie.
     #[must_use]
     pub fn removal(&self) -> HeaderValue {
@@ -150,7 +161,12 @@ impl SignIns {
             // Losing this costs at most a minute of idle time.
             tokio::spawn(async move { store.put_sign_in(&row).await });
         }
-        Some(Principal { name: account.name, role: account.role, proof: Proof::SignIn(*id) })
+        Some(Principal {
+            rights: security.rights_of_account(&account),
+            roles: account.roles.join(", "),
+            name: account.name,
+            proof: Proof::SignIn(*id),
+        })
     }
 
     fn cookie(&self, value: &str, age: &str) -> HeaderValue {
@@ -180,6 +196,12 @@ fn password_mark(account: &LocalAccount) -> [u8; 16] {
     userlock_core::id::hash128("userlock sign-in 1", &[account.password_hash.as_bytes()])
 }
 
+/// By which a sign-in is told to administrators: nothing can be signed in with it.
+#[must_use]
+pub fn public_name(id: &SignInId) -> Digest {
+    Digest(userlock_core::id::hash128("userlock sign-in name 1", &[id]))
+}
+
 fn hash(secret: &str) -> SignInId {
     *blake3::hash(secret.as_bytes()).as_bytes()
 }
@@ -207,7 +229,7 @@ mod tests {
         let account = LocalAccount {
             name: "admin".into(),
             password_hash: "one".into(),
-            role: Role::Administrator,
+            roles: vec![Role::Administrator.as_str().into()],
             disabled: false,
         };
         Security { accounts: vec![account], session_minutes: 10, ..Security::default() }

@@ -8,6 +8,7 @@ use userlock_core::{agent_api::ServerAddress, api::Problem};
 use super::{Failure, OutArgs, Outcome, TokenArgs, offline, secrets};
 use crate::{
     auth::read_local_token,
+    clock,
     config::Config,
     operations::{EnrolmentCreated, TokenCreated, TokenRequest},
     run::identity_of,
@@ -94,7 +95,11 @@ fn refusal(status: StatusCode, text: &[u8]) -> String {
 /// `userlock token`.
 pub async fn token(args: TokenArgs) -> Outcome {
     let config = Config::load(&args.out.config.config)?;
-    let request = TokenRequest { name: args.name, role: args.role };
+    let request = TokenRequest {
+        name: args.name,
+        role: args.role,
+        expires: args.expires_days.map(|days| clock::now_ms() + i64::from(days) * 86_400_000),
+    };
     let created: TokenCreated = match offline::take(&config)? {
         Some(lock) => offline::token(&config, lock, &request).await?,
         None => Local::new(&config, None)?.call(Method::POST, "/api/v1/tokens", Some(&request)).await?,

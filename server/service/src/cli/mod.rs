@@ -12,7 +12,6 @@ mod sync;
 use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
 use clap::{CommandFactory as _, Parser, Subcommand};
-use userlock_core::settings::Role;
 
 use crate::{config::ConfigError, demo, http::openapi, log::catalogue};
 
@@ -76,9 +75,12 @@ struct TokenArgs {
     /// What it is for; another token of that name is replaced
     #[arg(long)]
     name: String,
-    /// What it may do: read_only, operator or administrator
-    #[arg(long, default_value = "administrator", value_parser = role)]
-    role: Role,
+    /// What it may do: read_only, operator, administrator, or a role of the zone's own
+    #[arg(long, default_value = "administrator")]
+    role: String,
+    /// Days after which it ends [default: never]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3660))]
+    expires_days: Option<u32>,
 }
 
 /// A command that tells a secret.
@@ -89,12 +91,6 @@ struct OutArgs {
     /// The file to write it to, readable by you alone; standard output when absent
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-}
-
-fn role(text: &str) -> Result<Role, String> {
-    let known = [Role::ReadOnly, Role::Operator, Role::Administrator];
-    let found = known.into_iter().find(|role| role.as_str() == text);
-    found.ok_or_else(|| "must be read_only, operator or administrator".to_owned())
 }
 
 /// Runs the program.

@@ -33,7 +33,7 @@ pub async fn token(config: &Config, _lock: DirLock, request: &TokenRequest) -> R
     request.check().map_err(detail)?;
     let (token, stored) = request.make().map_err(detail)?;
     let zone = open(config).await?;
-    let created = TokenCreated { name: stored.name.clone(), role: stored.role, token };
+    let created = TokenCreated { name: stored.name.clone(), role: stored.role.clone(), expires: stored.expires, token };
     change(&zone, "security", format!("API token {}", stored.name), |settings| {
         settings.security.tokens.retain(|other| other.name != stored.name);
         settings.security.tokens.push(stored);

@@ -295,7 +295,7 @@ async fn primary(args: &SetupArgs, place: &Place) -> Result<Told, Failure> {
     let administrator = LocalAccount {
         name: fold_case(ADMINISTRATOR),
         password_hash: hash_now(&password)?,
-        role: Role::Administrator,
+        roles: vec![Role::Administrator.as_str().to_owned()],
         disabled: false,
     };
     let mut settings = ZoneSettings {

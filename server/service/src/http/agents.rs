@@ -29,6 +29,7 @@ use userlock_core::{
     id::AgentId,
     record::{Entry, MAX_MACHINE_BYTES, Machine, Record, Run, RunError},
     server::{HelloAnswer, Input, Output, Proofs, ReadRun, Refusal as CoreRefusal},
+    settings::{ContactOrder, expand},
 };
 
 use super::{
@@ -240,6 +241,11 @@ async fn hello(
         ServerRole::Backup => [peer, Some(identity.address)],
     };
     let agents = &settings.settings.agents;
+    let mut servers: Vec<ServerAddress> = servers.into_iter().flatten().collect();
+    let backup_first = agents.contact_order == ContactOrder::BackupFirst && servers.len() > 1;
+    if backup_first {
+        servers.reverse();
+    }
     Ok(Json(HelloResponse {
         verdict: answer.verdict,
         proved: answer.proved,
@@ -253,8 +259,13 @@ async fn hello(
             ask_backup_after_ms: agents.ask_backup_after_ms,
             give_up_after_ms: agents.give_up_after_ms,
             spool_cap: agents.spool_cap,
+            offline_message: expand(
+                &settings.settings.messages.offline_denied,
+                &[("zone", &settings.settings.general.zone_name)],
+            ),
+            backup_first,
         },
-        servers: servers.into_iter().flatten().collect::<Vec<ServerAddress>>(),
+        servers,
         skew_ms,
     }))
 }
@@ -395,11 +406,24 @@ async fn decisions(
             state.zone.backup_facts().agent_came = Some(monotonic_ms());
         }
         if let Some(answer) = sync.forward(&agent.machine, &request).await {
-            return Ok(Json(answer));
+            return Ok(Json(in_words(&state, answer, &request.who.user, &agent.machine)));
         }
     }
+    let (user, machine) = (request.who.user.clone(), agent.machine.clone());
     // A Backup that decides itself may not know what its Primary does.
-    decide_here(&state, agent.machine, request, state.sync.is_some()).await.map(Json)
+    let answer = decide_here(&state, agent.machine, request, state.sync.is_some()).await?;
+    Ok(Json(in_words(&state, answer, &user, &machine)))
+}
+
+/// A refusal with what to tell its user, as the zone's messages have it.
+fn in_words(state: &PairState, mut answer: DecisionResponse, user: &str, machine: &str) -> DecisionResponse {
+    if !answer.allow {
+        let settings = state.zone.read(|server| server.settings.clone());
+        let (text, zone) = (&settings.settings.messages.logon_denied, &settings.settings.general.zone_name);
+        let variables = [("reason", answer.reason.as_str()), ("user", user), ("machine", machine), ("zone", zone)];
+        answer.message = Some(expand(text, &variables));
+    }
+    answer
 }
 
 /// Decides on this server, unless its state says that it is not its turn. `alone`: without the server whose turn it would be.

@@ -12,7 +12,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use userlock_core::settings::Role;
+use userlock_core::settings::{Rights, Role};
 
 use super::{
     problem::{self, Refusal},
@@ -82,11 +82,18 @@ pub fn identify(app: &App, headers: &HeaderMap, touch: bool) -> Result<Option<Pr
 fn find_by_token(app: &App, token: &str) -> Option<Principal> {
     let hash = random::hash_secret(token);
     if app.local_token.is(&hash) {
-        return Some(Principal { name: "local".into(), role: Role::Administrator, proof: Proof::Local });
+        return Some(Principal {
+            name: "local".into(),
+            roles: Role::Administrator.as_str().into(),
+            rights: Rights::ALL,
+            proof: Proof::Local,
+        });
     }
     app.zone.read(|server| {
-        let stored = find_token(&server.settings.settings.security, &hash)?;
-        Some(Principal { name: stored.name.clone(), role: stored.role, proof: Proof::Token })
+        let security = &server.settings.settings.security;
+        let stored = find_token(security, &hash, clock::now_ms())?;
+        let rights = security.rights_of([stored.role.as_str()]);
+        Some(Principal { name: stored.name.clone(), roles: stored.role.clone(), rights, proof: Proof::Token })
     })
 }
 
@@ -129,8 +136,8 @@ pub fn admit(app: &App, request: &Request, right: Right) -> Result<Option<Princi
     if matches!(principal.proof, Proof::SignIn(_)) && !is_safe(request.method()) {
         check_own_page(app, request)?;
     }
-    if !right.is_given_to(principal.role) {
-        return Err(problem::forbidden(role_for(right)));
+    if !right.is_given_to(principal.rights) {
+        return Err(problem::forbidden(right));
     }
     Ok(Some(principal))
 }
@@ -146,14 +153,6 @@ fn tell_refused_token(app: &App, request: &Request) {
         format!("A token that is not valid was used from {address}"),
         details([("address", &address), ("path", &path)]),
     );
-}
-
-fn role_for(right: Right) -> &'static str {
-    match right {
-        Right::Administer => "administrator",
-        Right::Operate => "operator",
-        _ => "read_only",
-    }
 }
 
 /// The middleware before each route of the table.

@@ -17,7 +17,7 @@ use userlock_core::api::Overview;
 
 use super::{problem, state::App};
 use crate::{
-    auth::{Principal, Proof},
+    auth::{Principal, Proof, is_valid},
     clock,
 };
 
@@ -143,7 +143,10 @@ fn is_still_signed_in(app: &App, principal: &Principal) -> bool {
         let security = &server.settings.settings.security;
         match &principal.proof {
             Proof::SignIn(id) => app.sign_ins.check(id, security, clock::now_ms(), false).is_some(),
-            Proof::Token => security.tokens.iter().any(|token| token.name == principal.name),
+            Proof::Token => {
+                let now = clock::now_ms();
+                security.tokens.iter().any(|token| token.name == principal.name && is_valid(token, now))
+            }
             Proof::Local => true,
         }
     })

@@ -14,7 +14,11 @@ use utoipa::{
 };
 
 use super::{
-    api::{actions::ReasonRequest, status::Readyz},
+    api::{
+        actions::ReasonRequest,
+        settings::{CompareQuery, RevisionQuery},
+        status::Readyz,
+    },
     table,
 };
 use crate::{auth::Right, operations};
@@ -159,6 +163,49 @@ static CALLS: &[Call] = &[
         .takes(named::<api::SynchronizationSection>)
         .gives(named::<api::SynchronizationSection>)
         .with_revision(),
+    call("get", "/api/v1/settings/agents", "200", "The section `agents`").gives(named::<api::AgentsSection>),
+    call("put", "/api/v1/settings/agents", "200", "Change the section `agents`")
+        .takes(named::<api::AgentsSection>)
+        .gives(named::<api::AgentsSection>)
+        .with_revision(),
+    call("get", "/api/v1/settings/messages", "200", "The section `messages`").gives(named::<settings::Messages>),
+    call("put", "/api/v1/settings/messages", "200", "Change the section `messages`")
+        .takes(named::<settings::Messages>)
+        .gives(named::<settings::Messages>)
+        .with_revision(),
+    call("get", "/api/v1/settings/notifications", "200", "The section `notifications`")
+        .gives(named::<settings::Notifications>),
+    call("put", "/api/v1/settings/notifications", "200", "Change the section `notifications`")
+        .takes(named::<settings::Notifications>)
+        .gives(named::<settings::Notifications>)
+        .with_revision(),
+    call("get", "/api/v1/settings/retention", "200", "The section `retention`").gives(named::<settings::Retention>),
+    call("put", "/api/v1/settings/retention", "200", "Change the section `retention`")
+        .takes(named::<settings::Retention>)
+        .gives(named::<settings::Retention>)
+        .with_revision(),
+    call("get", "/api/v1/settings/security", "200", "The section `security`").gives(named::<api::SecuritySection>),
+    call("put", "/api/v1/settings/security", "200", "Change the section `security`")
+        .takes(named::<api::SecuritySection>)
+        .gives(named::<api::SecuritySection>)
+        .with_revision(),
+    call("get", "/api/v1/revisions", "200", "The revisions of the zone's settings, the newest first")
+        .query(fields::<RevisionQuery>)
+        .gives(page::<api::RevisionView>),
+    call("get", "/api/v1/revisions/{n}", "200", "What differs between a revision and another")
+        .query(fields::<CompareQuery>)
+        .gives(named::<api::RevisionDifference>),
+    call(
+        "post",
+        "/api/v1/revisions/{n}/restore",
+        "200",
+        "Bring back the section that a revision changed, as a new revision",
+    )
+    .takes(named::<ReasonRequest>)
+    .gives(named::<api::RevisionView>)
+    .with_revision(),
+    call("get", "/api/v1/sign-ins", "200", "Who is signed in on this server").gives(page::<api::SignInView>),
+    call("delete", "/api/v1/sign-ins/{id}", "204", "End a sign-in"),
     call("get", "/api/v1/protected-accounts", "200", "The rules").query(paged).gives(page::<api::ProtectedAccountView>),
     call("post", "/api/v1/protected-accounts", "201", "Make a rule")
         .takes(named::<settings::ProtectedAccountInput>)
@@ -247,14 +294,14 @@ fn operation(call: &Call, problem: &Value, schemas: &mut Schemas) -> Value {
     operation.into()
 }
 
-fn needs(right: Right) -> &'static str {
+fn needs(right: Right) -> String {
     match right {
-        Right::Public => "Needs nothing.",
-        Right::Agent => "Needs an agent's token.",
-        Right::Peer => "Needs the Backup's token.",
-        Right::Read => "Needs any role.",
-        Right::Operate => "Needs the role `operator`.",
-        Right::Administer => "Needs the role `administrator`.",
+        Right::Public => "Needs nothing.".to_owned(),
+        Right::Agent => "Needs an agent's token.".to_owned(),
+        Right::Peer => "Needs the Backup's token.".to_owned(),
+        Right::Of(settings::Right::SignedIn) => "Needs a token or a sign-in, of any role.".to_owned(),
+        Right::Of(settings::Right::Read(area)) => format!("Needs a role that may read the area `{}`.", area.as_str()),
+        Right::Of(settings::Right::Write(area)) => format!("Needs a role that may write the area `{}`.", area.as_str()),
     }
 }
 

@@ -26,7 +26,12 @@ pub fn prepare() {
 /// Gives the pages what they need: the ports, and who asks.
 fn context(app: App, principal: Option<&Principal>) -> impl Fn() + Clone + Send + Sync + 'static {
     let ports: SharedPorts = Arc::new(app);
-    let caller = principal.map(|principal| Caller { name: principal.to_string(), role: principal.role });
+    let caller = principal.map(|principal| Caller {
+        name: principal.to_string(),
+        roles: principal.roles.clone(),
+        rights: principal.rights,
+        sign_in: principal.sign_in(),
+    });
     move || {
         provide_context(Arc::clone(&ports));
         if let Some(caller) = &caller {

@@ -1,21 +1,23 @@
 //! What the pages need, done by [`App`].
 
+use serde_json::{Map, Value};
 use userlock_app::{
     api::Caller,
     ports::{Answer, Ports},
 };
 use userlock_core::{
     api::{
-        ActionRequest, ActionResponse, GeneralFields, LogEvent, LogQuery, Overview, Page, Problem,
-        ProtectedAccountView, RunStarted, RunView, Section, SessionQuery, SessionView, SyncKind,
-        SynchronizationSection, SynchronizationView, TestReport,
+        ActionRequest, ActionResponse, LogEvent, LogQuery, Overview, Page, Problem, ProtectedAccountView,
+        RevisionDifference, RevisionView, RunStarted, RunView, Section, SectionBody, SessionQuery, SessionView,
+        SignInView, SyncKind, SynchronizationSection, SynchronizationView, TestReport,
     },
     event::SessionKey,
-    id::{DecisionId as RuleId, RunId},
+    id::{DecisionId as RuleId, Digest, RunId},
     settings::ProtectedAccountInput,
 };
 
 use super::{body::page_limit, problem, state::App};
+use crate::{clock, operations::TokenRequest};
 
 /// An answer of the HTTP interface as one of a port.
 fn answer<'a, T: 'a>(work: impl Future<Output = problem::Answer<T>> + Send + 'a) -> Answer<'a, T> {
@@ -57,20 +59,6 @@ impl Ports for App {
 
     fn test_connection(&self, _caller: Caller) -> Answer<'_, TestReport> {
         answer(self.test_connection())
-    }
-
-    fn general(&self) -> Answer<'_, Section<GeneralFields>> {
-        answer(async move { Ok(self.general()) })
-    }
-
-    fn change_general(
-        &self,
-        caller: Caller,
-        etag: String,
-        fields: GeneralFields,
-        reason: Option<String>,
-    ) -> Answer<'_, Section<GeneralFields>> {
-        answer(async move { self.change_general(&caller.name, &etag, fields, reason).await })
     }
 
     fn synchronization_section(&self) -> Answer<'_, Section<SynchronizationSection>> {
@@ -125,6 +113,47 @@ impl Ports for App {
         reason: Option<String>,
     ) -> Answer<'_, ()> {
         answer(async move { self.delete_protected_account(&caller.name, id, &etag, reason).await })
+    }
+
+    fn section(&self, slug: String) -> Answer<'_, SectionBody> {
+        answer(async move { self.section(&slug) })
+    }
+
+    fn change_section(
+        &self,
+        caller: Caller,
+        slug: String,
+        etag: String,
+        fields: Map<String, Value>,
+        reason: Option<String>,
+    ) -> Answer<'_, SectionBody> {
+        answer(async move { self.change_section((&caller.name, caller.rights), &slug, &etag, &fields, reason).await })
+    }
+
+    fn make_token(&self, caller: Caller, name: String, role: String, days: Option<u32>) -> Answer<'_, String> {
+        let expires = days.map(|days| clock::now_ms() + i64::from(days) * 86_400_000);
+        let request = TokenRequest { name, role, expires };
+        answer(async move { Ok(self.create_token(&caller.name, caller.rights, request).await?.token) })
+    }
+
+    fn sign_ins(&self, caller: Caller) -> Answer<'_, Page<SignInView>> {
+        answer(async move { Ok(self.list_sign_ins(caller.sign_in)) })
+    }
+
+    fn end_sign_in(&self, caller: Caller, id: Digest) -> Answer<'_, ()> {
+        answer(async move { self.end_sign_in(&caller.name, id).await })
+    }
+
+    fn revisions(&self, cursor: String) -> Answer<'_, Page<RevisionView>> {
+        answer(async move { self.revisions(None, None, Some(&cursor)).await })
+    }
+
+    fn revision(&self, caller: Caller, n: u64, with: Option<u64>) -> Answer<'_, RevisionDifference> {
+        answer(self.revision(caller.rights, n, with))
+    }
+
+    fn restore(&self, caller: Caller, n: u64, etag: String, reason: Option<String>) -> Answer<'_, String> {
+        answer(async move { self.go_back((&caller.name, caller.rights), n, &etag, reason).await })
     }
 
     fn application_log(&self, query: LogQuery) -> Answer<'_, Page<LogEvent>> {

@@ -5,7 +5,12 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use userlock_core::{api::Problem, settings::FieldError};
+use userlock_core::{
+    api::Problem,
+    settings::{self, FieldError},
+};
+
+use crate::auth::Right;
 
 /// An answer that is an error.
 #[derive(Debug, Clone)]
@@ -99,9 +104,23 @@ pub fn not_authenticated() -> Refusal {
 
 /// 403: who asks may not.
 #[must_use]
-pub fn forbidden(needed: &str) -> Refusal {
-    let detail = format!("This needs the role {needed}. Nothing was changed.");
+pub fn forbidden(needed: Right) -> Refusal {
+    let (to, area) = match needed {
+        Right::Of(settings::Right::Write(area)) => ("change", area.as_str()),
+        Right::Of(settings::Right::Read(area)) => ("see", area.as_str()),
+        _ => ("see", "this"),
+    };
+    let detail = format!("This needs a role that may {to} the area {area}. Nothing was changed.");
     problem(StatusCode::FORBIDDEN, "forbidden", "Not allowed", detail)
+}
+
+/// 403: who asks would give or take rights that they do not have themselves.
+#[must_use]
+pub fn beyond_own_rights(name: &str) -> Refusal {
+    let detail = format!(
+        "{name} has or would have rights that you do not have: only who has them may give, change or take them. Nothing was changed."
+    );
+    problem(StatusCode::FORBIDDEN, "beyond_own_rights", "Not allowed", detail)
 }
 
 /// 403: the request was made by another server's page.

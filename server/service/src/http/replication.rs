@@ -22,7 +22,7 @@ use userlock_core::{
     id::ServerId,
     pair::DOWN_MS,
     server::{Cursor, Input, Output, ReadRun, Refusal as CoreRefusal},
-    settings::{Role, ZoneDocument},
+    settings::ZoneDocument,
     sync::{
         Frames, HeldRequest, HeldResponse, Hello, JoinRequest, JoinResponse, MAX_WAIT_SECONDS, MEDIA_TYPE, PAGE_BYTES,
         PROTOCOL_VERSION, PullHeader, PullRequest, PushHeader, PushResponse, VERSION_HEADER, differing_buckets,
@@ -123,11 +123,7 @@ fn admit(state: &PairState, headers: &HeaderMap) -> Answer<Arc<StoredPeer>> {
 }
 
 fn require_administrator(state: &PairState, account: &str) -> Answer<()> {
-    let administrator = state.zone.read(|s| {
-        let accounts = &s.settings.settings.security.accounts;
-        accounts.iter().any(|a| a.name == account && a.role == Role::Administrator && !a.disabled)
-    });
-    if administrator {
+    if state.zone.read(|s| s.settings.settings.security.is_administrator(account)) {
         return Ok(());
     }
     let detail =

@@ -69,7 +69,7 @@ async fn check(app: &App, form: &SignInForm, address: &str) -> Result<HeaderValu
     app.journal.record(
         catalogue::SIGNED_IN,
         format!("{name} signed in from {address}"),
-        details([("account", &name), ("address", &address), ("role", &account.role.as_str())]),
+        details([("account", &name), ("address", &address), ("roles", &account.roles.join(", "))]),
     );
     Ok(cookie)
 }

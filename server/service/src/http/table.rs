@@ -6,6 +6,8 @@ use axum::{
 };
 
 use super::{agents, api, live, openapi, pages, replication, sign_in, state::App};
+use userlock_core::settings::{self, Area};
+
 use crate::auth::Right;
 
 /// One route.
@@ -24,50 +26,95 @@ const fn route(method: Method, path: &'static str, right: Right, handler: fn() -
     Route { method, path, right, handler }
 }
 
+const SIGNED_IN: Right = Right::Of(settings::Right::SignedIn);
+
+const fn read(area: Area) -> Right {
+    Right::Of(settings::Right::Read(area))
+}
+
+const fn write(area: Area) -> Right {
+    Right::Of(settings::Right::Write(area))
+}
+
 /// The table. Below `/agent/v1` and `/replication/v1` handlers know the tokens themselves: [`agents::ROUTES`] and
 /// [`replication::ROUTES`]; below `/fn` server functions do: `userlock_app::api::SERVER_FUNCTIONS`.
 pub static TABLE: &[Route] = &[
     route(Method::GET, "/healthz", Right::Public, || get(api::status::healthz)),
     route(Method::GET, "/readyz", Right::Public, || get(api::status::readyz)),
-    route(Method::GET, "/metrics", Right::Read, || get(api::status::metrics)),
+    route(Method::GET, "/metrics", read(Area::Log), || get(api::status::metrics)),
     route(Method::GET, "/api/openapi.json", Right::Public, || get(openapi::serve)),
-    route(Method::GET, "/live", Right::Read, || get(live::live)),
+    route(Method::GET, "/live", SIGNED_IN, || get(live::live)),
     route(Method::GET, "/sign-in", Right::Public, || get(pages::page)),
     route(Method::POST, "/sign-in", Right::Public, || post(sign_in::sign_in)),
     route(Method::POST, "/sign-out", Right::Public, || post(sign_in::sign_out)),
-    route(Method::GET, "/api/v1/server", Right::Read, || get(api::status::server)),
-    route(Method::GET, "/api/v1/sessions", Right::Read, || get(api::lists::sessions)),
-    route(Method::POST, "/api/v1/sessions/{key}/actions", Right::Operate, || post(api::actions::on_session)),
-    route(Method::GET, "/api/v1/events", Right::Read, || get(api::lists::events)),
-    route(Method::GET, "/api/v1/application-log", Right::Read, || get(api::lists::application_log)),
-    route(Method::GET, "/api/v1/synchronization", Right::Read, || get(api::synchronization::state)),
-    route(Method::POST, "/api/v1/synchronization/events", Right::Operate, || post(api::synchronization::events)),
-    route(Method::POST, "/api/v1/synchronization/sessions", Right::Operate, || post(api::synchronization::sessions)),
-    route(Method::POST, "/api/v1/synchronization/test", Right::Operate, || post(api::synchronization::test)),
-    route(Method::GET, "/api/v1/synchronization/runs/{id}", Right::Read, || get(api::synchronization::run)),
-    route(Method::DELETE, "/api/v1/synchronization/runs/{id}", Right::Operate, || delete(api::synchronization::cancel)),
-    route(Method::GET, "/api/v1/settings/general", Right::Read, || get(api::settings::general)),
-    route(Method::PUT, "/api/v1/settings/general", Right::Administer, || put(api::settings::put_general)),
-    route(Method::GET, "/api/v1/settings/synchronization", Right::Read, || get(api::settings::synchronization)),
-    route(Method::PUT, "/api/v1/settings/synchronization", Right::Administer, || {
+    route(Method::GET, "/api/v1/server", SIGNED_IN, || get(api::status::server)),
+    route(Method::GET, "/api/v1/sessions", read(Area::Sessions), || get(api::lists::sessions)),
+    route(Method::POST, "/api/v1/sessions/{key}/actions", write(Area::Sessions), || post(api::actions::on_session)),
+    route(Method::GET, "/api/v1/events", read(Area::Sessions), || get(api::lists::events)),
+    route(Method::GET, "/api/v1/application-log", read(Area::Log), || get(api::lists::application_log)),
+    route(Method::GET, "/api/v1/synchronization", read(Area::Synchronization), || get(api::synchronization::state)),
+    route(Method::POST, "/api/v1/synchronization/events", write(Area::Synchronization), || {
+        post(api::synchronization::events)
+    }),
+    route(Method::POST, "/api/v1/synchronization/sessions", write(Area::Synchronization), || {
+        post(api::synchronization::sessions)
+    }),
+    route(Method::POST, "/api/v1/synchronization/test", write(Area::Synchronization), || {
+        post(api::synchronization::test)
+    }),
+    route(Method::GET, "/api/v1/synchronization/runs/{id}", read(Area::Synchronization), || {
+        get(api::synchronization::run)
+    }),
+    route(Method::DELETE, "/api/v1/synchronization/runs/{id}", write(Area::Synchronization), || {
+        delete(api::synchronization::cancel)
+    }),
+    route(Method::GET, "/api/v1/settings/general", read(Area::Settings), || get(api::settings::general)),
+    route(Method::PUT, "/api/v1/settings/general", write(Area::Settings), || put(api::settings::put_general)),
+    route(Method::GET, "/api/v1/settings/synchronization", read(Area::Settings), || {
+        get(api::settings::synchronization)
+    }),
+    route(Method::PUT, "/api/v1/settings/synchronization", write(Area::Settings), || {
         put(api::settings::put_synchronization)
     }),
-    route(Method::GET, "/api/v1/protected-accounts", Right::Read, || get(api::settings::protected_accounts)),
-    route(Method::POST, "/api/v1/protected-accounts", Right::Administer, || {
+    route(Method::GET, "/api/v1/settings/agents", read(Area::Settings), || get(api::settings::zone_section)),
+    route(Method::PUT, "/api/v1/settings/agents", write(Area::Settings), || put(api::settings::put_zone_section)),
+    route(Method::GET, "/api/v1/settings/messages", read(Area::Settings), || get(api::settings::zone_section)),
+    route(Method::PUT, "/api/v1/settings/messages", write(Area::Settings), || put(api::settings::put_zone_section)),
+    route(Method::GET, "/api/v1/settings/notifications", read(Area::Settings), || get(api::settings::zone_section)),
+    route(Method::PUT, "/api/v1/settings/notifications", write(Area::Settings), || {
+        put(api::settings::put_zone_section)
+    }),
+    route(Method::GET, "/api/v1/settings/retention", read(Area::Settings), || get(api::settings::zone_section)),
+    route(Method::PUT, "/api/v1/settings/retention", write(Area::Settings), || put(api::settings::put_zone_section)),
+    route(Method::GET, "/api/v1/settings/security", read(Area::Security), || get(api::settings::zone_section)),
+    route(Method::PUT, "/api/v1/settings/security", write(Area::Security), || put(api::settings::put_zone_section)),
+    route(Method::GET, "/api/v1/revisions", read(Area::Settings), || get(api::settings::revisions)),
+    route(Method::GET, "/api/v1/revisions/{n}", read(Area::Settings), || get(api::settings::revision)),
+    route(Method::POST, "/api/v1/revisions/{n}/restore", write(Area::Settings), || {
+        post(api::settings::restore_revision)
+    }),
+    route(Method::GET, "/api/v1/sign-ins", read(Area::Security), || get(api::actions::sign_ins)),
+    route(Method::DELETE, "/api/v1/sign-ins/{id}", write(Area::Security), || delete(api::actions::end_sign_in)),
+    route(Method::GET, "/api/v1/protected-accounts", read(Area::ProtectedAccounts), || {
+        get(api::settings::protected_accounts)
+    }),
+    route(Method::POST, "/api/v1/protected-accounts", write(Area::ProtectedAccounts), || {
         post(api::settings::create_protected_account)
     }),
-    route(Method::GET, "/api/v1/protected-accounts/{id}", Right::Read, || get(api::settings::protected_account)),
-    route(Method::PUT, "/api/v1/protected-accounts/{id}", Right::Administer, || {
+    route(Method::GET, "/api/v1/protected-accounts/{id}", read(Area::ProtectedAccounts), || {
+        get(api::settings::protected_account)
+    }),
+    route(Method::PUT, "/api/v1/protected-accounts/{id}", write(Area::ProtectedAccounts), || {
         put(api::settings::put_protected_account)
     }),
-    route(Method::DELETE, "/api/v1/protected-accounts/{id}", Right::Administer, || {
+    route(Method::DELETE, "/api/v1/protected-accounts/{id}", write(Area::ProtectedAccounts), || {
         delete(api::settings::delete_protected_account)
     }),
-    route(Method::POST, "/api/v1/tokens", Right::Administer, || post(api::actions::create_token)),
-    route(Method::POST, "/api/v1/enrolment-key", Right::Administer, || post(api::actions::create_enrolment_key)),
-    route(Method::GET, "/api/v1/agents", Right::Read, || get(api::lists::agents)),
-    route(Method::POST, "/api/v1/agents/{id}/revoke", Right::Administer, || post(api::actions::revoke_agent)),
-    route(Method::POST, "/api/v1/agents/{id}/release", Right::Administer, || post(api::actions::release_agent)),
+    route(Method::POST, "/api/v1/tokens", write(Area::Security), || post(api::actions::create_token)),
+    route(Method::POST, "/api/v1/enrolment-key", write(Area::Agents), || post(api::actions::create_enrolment_key)),
+    route(Method::GET, "/api/v1/agents", read(Area::Agents), || get(api::lists::agents)),
+    route(Method::POST, "/api/v1/agents/{id}/revoke", write(Area::Agents), || post(api::actions::revoke_agent)),
+    route(Method::POST, "/api/v1/agents/{id}/release", write(Area::Agents), || post(api::actions::release_agent)),
 ];
 
 /// Every route of this server: the method, the address and the right.
@@ -95,8 +142,8 @@ mod tests {
     #[test]
     fn what_changes_something_needs_more_than_to_read() {
         for (method, path, right) in all().filter(|(_, path, _)| path.starts_with("/api/v1/")) {
-            let reads = method == Method::GET;
-            assert_eq!(reads, right == Right::Read, "{method} {path} needs {right:?}");
+            let writes = matches!(right, Right::Of(settings::Right::Write(_)));
+            assert_eq!(method != Method::GET, writes, "{method} {path} needs {right:?}");
         }
     }
 }

@@ -5,6 +5,8 @@ mod events;
 mod log;
 mod overview;
 mod protected;
+mod revisions;
+mod sections;
 mod security;
 mod server;
 mod sessions;
@@ -12,6 +14,7 @@ mod settings;
 mod synchronization;
 
 pub use agents::AgentView;
+pub use sections::{ZONE_SECTIONS, typed};
 pub use security::{EnrolmentCreated, TokenCreated, TokenRequest};
 pub use synchronization::MAX_WAIT_SECONDS;
 

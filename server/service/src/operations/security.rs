@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use userlock_core::{
     agent_api::{Enrolment, ServerAddress},
-    api::ServerRole,
-    settings::{Role, StoredToken},
+    api::{Page, ServerRole, SignInView},
+    id::Digest,
+    settings::{Rights, Role, StoredToken},
 };
 
 use crate::{
@@ -15,7 +16,11 @@ use crate::{
     },
     log::{catalogue, details},
     random,
+    store::product::StoredSignIn,
 };
+
+/// The most sign-ins that are told.
+const MAX_SIGN_INS_SHOWN: usize = 500;
 
 /// `POST /api/v1/tokens`.
 #[derive(Debug, Clone, Deserialize, Serialize, utoipa::ToSchema)]
@@ -23,13 +28,16 @@ use crate::{
 pub struct TokenRequest {
     /// What it is for; another token of that name is replaced.
     pub name: String,
-    /// What it may do.
+    /// The name of its role: `read_only`, `operator`, `administrator`, or one of the zone's own.
     #[serde(default = "administrator")]
-    pub role: Role,
+    pub role: String,
+    /// When it ends, in ms since 1970 UTC; never when absent.
+    #[serde(default)]
+    pub expires: Option<i64>,
 }
 
-fn administrator() -> Role {
-    Role::Administrator
+fn administrator() -> String {
+    Role::Administrator.as_str().to_owned()
 }
 
 /// The answer to [`TokenRequest`].
@@ -37,8 +45,10 @@ fn administrator() -> Role {
 pub struct TokenCreated {
     /// What it is for.
     pub name: String,
-    /// What it may do.
-    pub role: Role,
+    /// The name of its role.
+    pub role: String,
+    /// When it ends, in ms since 1970 UTC.
+    pub expires: Option<i64>,
     /// The token. It is told once.
     pub token: String,
 }
@@ -51,7 +61,7 @@ pub struct EnrolmentCreated {
 }
 
 impl TokenRequest {
-    /// Checks the name.
+    /// Checks the name and the end.
     ///
     /// # Errors
     /// 422.
@@ -63,6 +73,9 @@ impl TokenRequest {
                 "must have 1 to 64 characters, none of them a control character",
             ));
         }
+        if self.expires.is_some_and(|at| at <= clock::now_ms()) {
+            return Err(problem::invalid_field("expires", "is over already"));
+        }
         Ok(())
     }
 
@@ -73,7 +86,14 @@ impl TokenRequest {
     pub fn make(&self) -> Answer<(String, StoredToken)> {
         let token = random::secret("ult_").map_err(|_| problem::internal())?;
         let hash = random::hash_secret(&token);
-        Ok((token, StoredToken { name: self.name.trim().to_owned(), hash, role: self.role, at: clock::now_ms() }))
+        let stored = StoredToken {
+            name: self.name.trim().to_owned(),
+            hash,
+            role: self.role.clone(),
+            at: clock::now_ms(),
+            expires: self.expires,
+        };
+        Ok((token, stored))
     }
 }
 
@@ -81,10 +101,20 @@ impl App {
     /// Makes an API token. It is a setting of the zone, so both servers know it.
     ///
     /// # Errors
-    /// 409, 422.
-    pub async fn create_token(&self, by: &str, request: TokenRequest) -> Answer<TokenCreated> {
+    /// 403 when it would have rights that who asks has not; 409, 422.
+    pub async fn create_token(&self, by: &str, rights: Rights, request: TokenRequest) -> Answer<TokenCreated> {
         self.must_be_primary()?;
         request.check()?;
+        let security = self.zone.read(|server| server.settings.settings.security.clone());
+        if !security.has_role(&request.role) {
+            return Err(problem::invalid_field("role", &format!("there is no role {}", request.role)));
+        }
+        let replaced = security.tokens.iter().find(|token| token.name == request.name.trim());
+        for role in [Some(&request.role), replaced.map(|token| &token.role)].into_iter().flatten() {
+            if !rights.cover(security.rights_of([role.as_str()])) {
+                return Err(problem::beyond_own_rights(&request.name));
+            }
+        }
         let (token, stored) = request.make()?;
         self.change_zone(by, "security", None, Some(format!("API token {}", stored.name)), |settings| {
             settings.security.tokens.retain(|other| other.name != stored.name);
@@ -95,9 +125,9 @@ impl App {
         self.journal.record(
             catalogue::TOKEN_CREATED,
             format!("{by} made the API token {}", stored.name),
-            details([("by", &by), ("name", &stored.name), ("role", &stored.role.as_str())]),
+            details([("by", &by), ("name", &stored.name), ("role", &stored.role)]),
         );
-        Ok(TokenCreated { name: stored.name, role: stored.role, token })
+        Ok(TokenCreated { name: stored.name, role: stored.role, expires: stored.expires, token })
     }
 
     /// Makes a new zone key and tells the string that machines are enrolled with.
@@ -125,5 +155,43 @@ impl App {
             ServerRole::Primary => std::iter::once(own).chain(peer).collect(),
             ServerRole::Backup => peer.into_iter().chain([own]).collect(),
         }
+    }
+
+    /// Who is signed in on this server, the last used first. `own`: the sign-in of who asks.
+    #[must_use]
+    pub fn list_sign_ins(&self, own: Option<Digest>) -> Page<SignInView> {
+        let found = self.zone.read(|server| self.sign_ins.list(&server.settings.settings.security, clock::now_ms()));
+        let view = |(id, row): (Digest, StoredSignIn)| SignInView {
+            id,
+            account: row.account,
+            address: row.address,
+            since: row.created_at,
+            last_seen: row.last_seen,
+            own: own == Some(id),
+        };
+        let mut items: Vec<_> = found.into_iter().map(view).collect();
+        items.sort_by_key(|view| std::cmp::Reverse(view.last_seen));
+        let total = items.len() as u64;
+        items.truncate(MAX_SIGN_INS_SHOWN);
+        Page { total: Some(total), items, next: None }
+    }
+
+    /// Ends a sign-in on this server.
+    ///
+    /// # Errors
+    /// 404, 503.
+    pub async fn end_sign_in(&self, by: &str, id: Digest) -> Answer<()> {
+        let found = self.zone.read(|server| self.sign_ins.list(&server.settings.settings.security, clock::now_ms()));
+        let (_, row) = found.into_iter().find(|(name, _)| *name == id).ok_or_else(|| problem::not_found("sign-in"))?;
+        if let Err(error) = self.sign_ins.end(&row.hash).await {
+            tracing::error!(%error, "a sign-in that was ended cannot be removed from the disk");
+            return Err(problem::unavailable("storage", "The sign-in has ended until the next start only: try again."));
+        }
+        self.journal.record(
+            catalogue::SIGNED_OUT,
+            format!("{by} ended the sign-in of {} from {}", row.account, row.address),
+            details([("by", &by), ("account", &row.account), ("address", &row.address)]),
+        );
+        Ok(())
     }
 }

@@ -8,6 +8,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use userlock_core::{
+    api::RevisionView,
     id::{LogId, SettingsHash},
     record::Run,
     server::{Cursor, Row, RowKind, Segment},
@@ -263,6 +264,56 @@ impl StateStore {
                 .await?;
         let text = text.ok_or(StateError::NotSetUp)?;
         serde_json::from_str(&text).map_err(|_| StateError::Corrupt("the settings"))
+    }
+
+    /// Revisions of the zone's settings that this server has worked by, the newest first, with the number by which the
+    /// next page goes on; of one section, if it is named.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub async fn revisions(
+        &self,
+        section: Option<&str>,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<(u64, RevisionView)>, StateError> {
+        let rows = sqlx::query(
+            "select number, n, epoch, json_extract(document, '$.at') as at, json_extract(document, '$.by') as by,
+                    json_extract(document, '$.section') as section, json_extract(document, '$.reason') as reason
+             from zone_settings
+             where number < ?1 and (?2 is null or json_extract(document, '$.section') = ?2)
+             order by number desc limit ?3",
+        )
+        .bind(number(before.unwrap_or(u64::MAX)))
+        .bind(section)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
+        let view = |row: &sqlx::sqlite::SqliteRow| {
+            let view = RevisionView {
+                n: unsigned(row.try_get("n")?),
+                epoch: unsigned(row.try_get("epoch")?),
+                at: row.try_get("at")?,
+                by: row.try_get("by")?,
+                section: row.try_get("section")?,
+                reason: row.try_get("reason")?,
+            };
+            Ok((unsigned(row.try_get("number")?), view))
+        };
+        rows.iter().map(view).collect()
+    }
+
+    /// The revision with this number; of two epochs the later one.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub async fn revision(&self, n: u64) -> Result<Option<ZoneDocument>, StateError> {
+        let text: Option<String> =
+            sqlx::query_scalar("select document from zone_settings where n = ? order by number desc limit 1")
+                .bind(number(n))
+                .fetch_optional(&self.pool)
+                .await?;
+        text.map(|text| serde_json::from_str(&text).map_err(|_| StateError::Corrupt("the settings"))).transpose()
     }
 
     /// Whether this revision is one that this server has worked by.

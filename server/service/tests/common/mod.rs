@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test uses its part")]
 
 use std::{
+    collections::BTreeMap,
     net::{SocketAddr, TcpListener},
     sync::LazyLock,
     thread::JoinHandle,
@@ -16,8 +17,8 @@ use userlock_core::{
     api::ServerRole,
     id::{Epoch, EpochName, ServerId, ZoneId},
     settings::{
-        Agents, Change, LocalAccount, OwnSettings, PrimaryAddress, Role, Security, StoredToken, Synchronization,
-        ZoneDocument, ZoneSettings,
+        Access, Agents, Area, Change, LocalAccount, OwnRole, OwnSettings, PrimaryAddress, Role, Security, StoredToken,
+        Synchronization, ZoneDocument, ZoneSettings,
     },
 };
 use userlock_service::{
@@ -59,21 +60,44 @@ pub fn client() -> reqwest::Client {
     reqwest::Client::builder().redirect(redirects).timeout(Duration::from_secs(40)).build().unwrap()
 }
 
-/// The settings of a test's zone: an account and a token for each role, each account named as its role.
+/// A role for each area and each access to it, beside those that are always there.
+pub fn own_roles() -> Vec<OwnRole> {
+    let of = |area: Area| {
+        [(Access::Read, "read"), (Access::Write, "write"), (Access::Deny, "deny")].map(|(access, word)| OwnRole {
+            name: format!("{word}-{}", area.as_str()),
+            rights: BTreeMap::from([(area, access)]),
+        })
+    };
+    Area::ALL.into_iter().flat_map(of).collect()
+}
+
+/// The settings of a test's zone: an account and a token for each role, named as the role; of an area that is denied, an
+/// administrator's account to which it is denied.
 pub fn settings() -> ZoneSettings {
-    let account = |role: Role| LocalAccount {
-        name: role.as_str().to_owned(),
+    let account = |name: &str| LocalAccount {
+        name: name.to_owned(),
         password_hash: PASSWORD_HASH.clone(),
-        role,
+        roles: match name.starts_with("deny-") {
+            true => vec![name.to_owned(), Role::Administrator.as_str().to_owned()],
+            false => vec![name.to_owned()],
+        },
         disabled: false,
     };
-    let stored =
-        |role: Role| StoredToken { name: role.as_str().to_owned(), hash: hash_secret(&token(role)), role, at: 0 };
+    let stored = |name: &str| StoredToken {
+        name: name.to_owned(),
+        hash: hash_secret(&format!("ult_{name}")),
+        role: name.to_owned(),
+        at: 0,
+        expires: None,
+    };
+    let own = own_roles();
+    let names = || ROLES.iter().map(|role| role.as_str()).chain(own.iter().map(|role| role.name.as_str()));
     ZoneSettings {
         agents: Agents { zone_key_hash: hash_secret(ZONE_KEY), ..Agents::default() },
         security: Security {
-            accounts: ROLES.map(account).into(),
-            tokens: ROLES.map(stored).into(),
+            accounts: names().map(account).collect(),
+            tokens: names().map(stored).collect(),
+            roles: own.clone(),
             ..Security::default()
         },
         ..ZoneSettings::default()

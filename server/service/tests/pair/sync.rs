@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use userlock_core::api::RunView;
 
-use crate::support::{Machine, Options, Pair, edit_settings, is, until};
+use crate::support::{Machine, Options, Pair, is, until};
 
 const SOON: Duration = Duration::from_secs(15);
 /// Only what is started by hand runs.
@@ -212,16 +212,18 @@ async fn a_run_without_a_primary_fails_and_says_so() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_account_that_is_no_administrator_any_more_is_refused_at_the_next_exchange() {
-    let mut pair = Pair::with(Options { account: "backup-account", ..BY_HAND }).await;
-    let role = |role| {
-        move |settings: &mut userlock_core::settings::ZoneSettings| {
-            let account = settings.security.accounts.iter_mut().find(|a| a.name == "backup-account").unwrap();
-            account.role = role;
-        }
+    let pair = Pair::with(Options { account: "backup-account", ..BY_HAND }).await;
+    let mut pc = Machine::enrol(&pair, "pc").await;
+    pc.log_on("alice", None);
+    pc.send_to(0).await;
+    let give = async |role: &str| {
+        let changed = pair.primary.change("/api/v1/settings/security", |section| {
+            let accounts = section["accounts"].as_array_mut().unwrap();
+            accounts.iter_mut().find(|a| a["name"] == "backup-account").unwrap()["roles"] = json!([role]);
+        });
+        changed.await.expect(200);
     };
-    pair.primary.stop().await;
-    edit_settings(&pair.primary, role(userlock_core::settings::Role::Operator)).await;
-    pair.primary.up().await;
+    give("operator").await;
     pair.backup.logs(1206, 0, SOON).await;
     let run = run_of(&pair.backup.synchronize("events").await);
     assert_eq!(run.error.as_ref().map(|e| e.log_id), Some(1206), "{run:?}");
@@ -229,11 +231,17 @@ async fn a_service_account_that_is_no_administrator_any_more_is_refused_at_the_n
     let check =
         |name: &str| test["checks"].as_array().unwrap().iter().find(|c| c["name"] == name).unwrap()["ok"].clone();
     assert_eq!((check("authenticate"), check("is_administrator")), (json!(true), json!(false)), "{test}");
+    // Agents are served as before.
+    pc.log_on("bob", None);
+    pc.send_to(0).await;
+    assert!(pc.ask("carol").await.1.is_some_and(|answer| answer.allow));
+    // Each second another hello is refused, and it is told once.
+    sleep(Duration::from_secs(3)).await;
+    let heartbeats = pair.backup.logged(1206).await.iter().filter(|e| e["details"]["operation"] == "heartbeat").count();
+    assert_eq!(heartbeats, 1);
 
     let up = pair.backup.logged(1100).await.len();
-    pair.primary.stop().await;
-    edit_settings(&pair.primary, role(userlock_core::settings::Role::Administrator)).await;
-    pair.primary.up().await;
+    give("administrator").await;
     pair.backup.logs(1100, up, SOON).await;
     assert_eq!(pair.backup.synchronize("events").await["state"], "succeeded");
     pair.equal(SOON).await;

@@ -7,7 +7,11 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use serde::Deserialize;
-use userlock_core::{api::ActionRequest, event::SessionKey, id::AgentId};
+use userlock_core::{
+    api::{ActionRequest, Page, SignInView},
+    event::SessionKey,
+    id::{AgentId, Digest},
+};
 
 use crate::{
     auth::Principal,
@@ -72,8 +76,23 @@ pub async fn create_token(
     body: UnreadJson,
 ) -> Answer<(StatusCode, Json<TokenCreated>)> {
     app.must_be_primary()?;
-    let created = app.create_token(&by.to_string(), body.read()?).await?;
+    let created = app.create_token(&by.to_string(), by.rights, body.read()?).await?;
     Ok((StatusCode::CREATED, Json(created)))
+}
+
+/// `GET /api/v1/sign-ins`.
+pub async fn sign_ins(State(app): State<App>, Extension(by): Extension<Principal>) -> Json<Page<SignInView>> {
+    Json(app.list_sign_ins(by.sign_in()))
+}
+
+/// `DELETE /api/v1/sign-ins/{id}`.
+pub async fn end_sign_in(
+    State(app): State<App>,
+    Extension(by): Extension<Principal>,
+    PathOf(id): PathOf<Digest>,
+) -> Answer<StatusCode> {
+    app.end_sign_in(&by.to_string(), id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// `POST /api/v1/enrolment-key`.

@@ -3,17 +3,18 @@
 use axum::{
     Extension, Json,
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse as _, Response},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use userlock_core::{
-    api::{GeneralSection, SynchronizationSection},
+    api::{GeneralSection, Page, RevisionDifference, RevisionView},
     id::DecisionId as RuleId,
     settings::ProtectedAccountInput,
 };
 
-use super::lists::PageQuery;
+use super::{actions::ReasonRequest, lists::PageQuery};
 use crate::{
     auth::Principal,
     http::{
@@ -21,6 +22,7 @@ use crate::{
         problem::{self, Answer},
         state::App,
     },
+    operations::typed,
 };
 
 /// A body with its `ETag`.
@@ -76,19 +78,102 @@ pub async fn put_synchronization(
     let present = app.synchronization_section()?;
     let etag = base(&headers)?;
     check_etag(Some(etag), &present.etag)?;
-    let (section, reason) = section_and_reason(&body)?;
+    let (fields, reason) = fields_and_reason(&body)?;
+    let section = typed(&fields)?;
     let changed = app.change_synchronization_section(&by.to_string(), etag, section, reason).await?;
     Ok(with_etag(StatusCode::OK, &changed.value, &changed.etag))
 }
 
-/// Takes `reason` out of the body, whose other fields are all known.
-fn section_and_reason(body: &UnreadJson) -> Answer<(SynchronizationSection, Option<String>)> {
-    let mut fields: serde_json::Map<String, serde_json::Value> = body.read()?;
+/// The fields of a body, and `reason`, which is no part of what is kept.
+fn fields_and_reason(body: &UnreadJson) -> Answer<(Map<String, Value>, Option<String>)> {
+    let mut fields: Map<String, Value> = body.read()?;
     let reason = fields.remove("reason").unwrap_or_default();
     let reason: Option<String> =
         serde_json::from_value(reason).map_err(|_| problem::invalid_field("reason", "must be a text"))?;
-    let text = serde_json::to_vec(&fields).map_err(|_| problem::internal())?;
-    Ok((crate::http::body::parse_json(&text)?, reason))
+    Ok((fields, reason))
+}
+
+/// The section that an address is of: its last part.
+fn slug(uri: &Uri) -> &str {
+    uri.path().rsplit('/').next().unwrap_or_default()
+}
+
+/// `GET /api/v1/settings/{section}` of a section that the zone shares.
+pub async fn zone_section(State(app): State<App>, uri: Uri) -> Answer<Response> {
+    let section = app.zone_section(slug(&uri))?;
+    Ok(with_etag(StatusCode::OK, &section.value, &section.etag))
+}
+
+/// `PUT /api/v1/settings/{section}` of a section that the zone shares.
+pub async fn put_zone_section(
+    State(app): State<App>,
+    Extension(by): Extension<Principal>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: UnreadJson,
+) -> Answer<Response> {
+    app.must_be_primary()?;
+    let etag = base(&headers)?;
+    let slug = slug(&uri);
+    check_etag(Some(etag), &app.zone_section(slug)?.etag)?;
+    let (fields, reason) = fields_and_reason(&body)?;
+    let section = app.change_zone_section((&by.to_string(), by.rights), slug, etag, &fields, reason).await?;
+    Ok(with_etag(StatusCode::OK, &section.value, &section.etag))
+}
+
+/// Which revisions.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RevisionQuery {
+    /// Those that changed this section.
+    pub section: Option<String>,
+    /// 1 to 500; 50 when absent.
+    pub limit: Option<u32>,
+    /// From `next` of the page before.
+    pub cursor: Option<String>,
+}
+
+/// `GET /api/v1/revisions`.
+pub async fn revisions(
+    State(app): State<App>,
+    QueryOf(query): QueryOf<RevisionQuery>,
+) -> Answer<Json<Page<RevisionView>>> {
+    app.revisions(query.section.as_deref(), query.limit, query.cursor.as_deref()).await.map(Json)
+}
+
+/// What a revision is compared with.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CompareQuery {
+    /// Another revision; the one before when absent.
+    pub with: Option<u64>,
+}
+
+/// `GET /api/v1/revisions/{n}`.
+pub async fn revision(
+    State(app): State<App>,
+    Extension(by): Extension<Principal>,
+    PathOf(n): PathOf<u64>,
+    QueryOf(query): QueryOf<CompareQuery>,
+) -> Answer<Json<RevisionDifference>> {
+    app.revision(by.rights, n, query.with).await.map(Json)
+}
+
+/// `POST /api/v1/revisions/{n}/restore`.
+pub async fn restore_revision(
+    State(app): State<App>,
+    Extension(by): Extension<Principal>,
+    PathOf(n): PathOf<u64>,
+    headers: HeaderMap,
+    body: UnreadJson,
+) -> Answer<Response> {
+    app.must_be_primary()?;
+    let etag = base(&headers)?;
+    check_etag(Some(etag), &app.general().etag)?;
+    let ReasonRequest { reason } = body.read()?;
+    let etag = app.go_back((&by.to_string(), by.rights), n, etag, Some(reason)).await?;
+    let latest = app.revisions(None, Some(1), None).await?;
+    Ok(with_etag(StatusCode::OK, &latest.items.first(), &etag))
 }
 
 /// `GET /api/v1/protected-accounts`.
@@ -122,7 +207,7 @@ pub async fn create_protected_account(
 
 /// The body of `PUT /api/v1/protected-accounts/{id}` may be what was read: with its id and its `etag`.
 fn input_for(id: RuleId, body: &UnreadJson) -> Answer<ProtectedAccountInput> {
-    let mut fields: serde_json::Map<String, serde_json::Value> = body.read()?;
+    let mut fields: Map<String, Value> = body.read()?;
     fields.remove("etag");
     if fields.remove("id").is_some_and(|given| given.as_str() != Some(&id.to_string())) {
         return Err(problem::invalid_field("id", "is another one than the address has"));

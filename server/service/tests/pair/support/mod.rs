@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 pub use agent::{Machine, new_decision};
 pub use node::Node;
-pub use pair::{Options, Pair, edit_settings, everybody};
+pub use pair::{Options, Pair, everybody};
 
 /// Waits until `look` finds something, at most so long; else panics with `what` and what `look` said last.
 pub async fn until<T, F: Future<Output = Result<T, String>>>(

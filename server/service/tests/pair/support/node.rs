@@ -135,17 +135,6 @@ impl Node {
         }
     }
 
-    /// Lets it end in order, within 10 s.
-    pub async fn stop(&mut self) {
-        self.signal(Signal::TERM);
-        let mut child = self.child.take().unwrap();
-        until(&format!("the {} ends", self.role), Duration::from_secs(10), || {
-            let ended = child.try_wait().unwrap();
-            async move { ended.map(|_| ()).ok_or_else(|| "it runs".to_owned()) }
-        })
-        .await;
-    }
-
     /// Makes it hang: it neither answers nor closes its connections.
     pub fn hang(&self) {
         self.signal(Signal::STOP);
@@ -158,6 +147,16 @@ impl Node {
 
     fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(self.child.as_ref().unwrap()), signal).unwrap();
+    }
+
+    /// What calls it.
+    pub fn client(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        &self.address.url
     }
 
     /// As an agent calls it.

@@ -3,12 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use serde_json::{Value, json};
-use userlock_core::{
-    agent_api::{Enrolment, ServerAddress},
-    server::{Input, Output},
-    settings::{LocalAccount, Role, ZoneSettings},
-};
-use userlock_service::{auth::hash_now, zone};
+use userlock_core::agent_api::{Enrolment, ServerAddress};
 
 use super::{Node, is, until};
 
@@ -60,20 +55,14 @@ impl Pair {
         )
         .unwrap();
         let key = Enrolment::from_text(told["enrolment"].as_str().unwrap()).unwrap().key;
-        if options.account != ADMIN {
-            let hash = hash_now(PASSWORD).unwrap();
-            edit_settings(&primary, |settings| {
-                let name = options.account.to_owned();
-                settings.security.accounts.push(LocalAccount {
-                    name,
-                    password_hash: hash,
-                    role: Role::Administrator,
-                    disabled: false,
-                });
-            })
-            .await;
-        }
         primary.up().await;
+        if options.account != ADMIN {
+            let changed = primary.change("/api/v1/settings/security", |section| {
+                let account = json!({ "name": options.account, "roles": ["administrator"], "password": PASSWORD });
+                section["accounts"].as_array_mut().unwrap().push(account);
+            });
+            changed.await.expect(200);
+        }
         let mut backup = join(&primary, folder.path(), "backup", options.account, &[]).unwrap();
         backup.up().await;
         let pair = Self { primary, backup, key, folder };
@@ -158,25 +147,6 @@ fn join(primary: &Node, folder: &Path, name: &str, account: &str, more: &[&str])
     }
     args.extend_from_slice(more);
     Node::set_up("backup", &folder.join(name), &args).map(|(node, _)| node)
-}
-
-/// Changes the zone's settings of a Primary that does not run, in the way in which it would itself.
-pub async fn edit_settings(primary: &Node, change: impl FnOnce(&mut ZoneSettings)) {
-    let (zone, task, _notes) = zone::open(&primary.data(), "editor".into(), primary.address.clone()).await.unwrap();
-    let document = zone.read(|server| server.settings.clone());
-    let mut settings = document.settings.clone();
-    change(&mut settings);
-    let input = Input::ChangeSettings {
-        base: document.revision,
-        settings: Box::new(settings),
-        section: "security".into(),
-        by: "a test".into(),
-        reason: None,
-    };
-    let done = zone.submit(input).await.unwrap();
-    assert!(matches!(done, Output::Settings(_)), "{done:?}");
-    zone.stop().await;
-    task.await.unwrap();
 }
 
 /// A rule for everybody.

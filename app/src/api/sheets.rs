@@ -1,0 +1,74 @@
+//! The pages of Properties.
+
+use std::collections::BTreeMap;
+
+use leptos::{server, server_fn::codec::GetUrl};
+
+use super::{Refused, text::Json};
+use crate::sheet::{Saved, Sheet};
+
+/// A page of Properties.
+#[server(name = GetSheet, prefix = "/fn", endpoint = "sheet", input = GetUrl, output = Json)]
+pub async fn sheet(slug: String) -> Result<Sheet, Refused> {
+    let call = |ports, caller| async move { crate::sheets::sheet(ports, caller, &slug).await };
+    super::answer::read_as(super::Right::Read(super::Area::Settings), call).await
+}
+
+/// A page of Properties > Security.
+#[server(name = GetSecuritySheet, prefix = "/fn", endpoint = "security-sheet", input = GetUrl, output = Json)]
+pub async fn security_sheet(slug: String) -> Result<Sheet, Refused> {
+    let call = |ports, caller| async move { crate::sheets::security_sheet(ports, caller, &slug).await };
+    super::answer::read_as(super::Right::Read(super::Area::Security), call).await
+}
+
+#[cfg(feature = "ssr")]
+fn told(saved: &Saved) -> super::answer::Told {
+    let secret = saved.secret.as_ref().map(|secret| format!(" {secret}")).unwrap_or_default();
+    let text = format!("{}{secret}", saved.text);
+    if saved.to.is_empty() { super::answer::Told::here(text) } else { super::answer::Told::at(saved.to.clone(), text) }
+}
+
+/// Changes a section.
+#[server(name = ChangeSection, prefix = "/fn", endpoint = "change-section", output = Json)]
+pub async fn change_section(
+    slug: String,
+    etag: String,
+    form: BTreeMap<String, String>,
+    #[server(default)] reason: String,
+) -> Result<Saved, Refused> {
+    let reason = crate::present::words::given(&reason);
+    let call = |ports, caller| crate::sheets::change(ports, caller, slug, etag, form, reason);
+    super::answer::act(super::Right::Write(super::Area::Settings), call, told).await
+}
+
+/// Changes a part of Security.
+#[server(name = ChangeSecurity, prefix = "/fn", endpoint = "change-security", output = Json)]
+pub async fn change_security(
+    slug: String,
+    etag: String,
+    form: BTreeMap<String, String>,
+    #[server(default)] reason: String,
+) -> Result<Saved, Refused> {
+    let reason = crate::present::words::given(&reason);
+    let call = |ports, caller| crate::sheets::change_security(ports, caller, slug, etag, form, reason);
+    super::answer::act(super::Right::Write(super::Area::Security), call, told).await
+}
+
+/// Ends a sign-in on this server.
+#[server(name = EndSignIn, prefix = "/fn", endpoint = "end-sign-in", output = Json)]
+pub async fn end_sign_in(id: String) -> Result<Saved, Refused> {
+    let call = |ports: crate::ports::SharedPorts, caller| async move {
+        let id = id.parse().map_err(|_| Refused::field("id", "There is no such sign-in.").0)?;
+        ports.end_sign_in(caller, id).await?;
+        Ok(Saved { text: "The sign-in has ended.".into(), to: "/properties/security".into(), ..Saved::default() })
+    };
+    super::answer::act(super::Right::Write(super::Area::Security), call, told).await
+}
+
+/// Brings back a section as of a revision.
+#[server(name = RestoreRevision, prefix = "/fn", endpoint = "restore-revision", output = Json)]
+pub async fn restore_revision(n: u64, etag: String, #[server(default)] reason: String) -> Result<Saved, Refused> {
+    let reason = crate::present::words::given(&reason);
+    let call = |ports, caller| crate::sheets::restore(ports, caller, n, etag, reason);
+    super::answer::act(super::Right::Write(super::Area::Settings), call, told).await
+}

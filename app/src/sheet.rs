@@ -1,0 +1,163 @@
+//! A page of Properties, as the server lays it out: what can be changed in a form, tables, and what else can be done.
+//!
+//! The browser knows how a form looks, not which sections there are: a section costs it nothing.
+
+use serde::{Deserialize, Serialize};
+use userlock_core::api::ReadOnly;
+
+/// A page of Properties.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sheet {
+    /// What it is called.
+    pub title: String,
+    /// What it is about.
+    pub note: String,
+    /// Why it cannot be changed here, where it cannot.
+    pub read_only: Option<ReadOnly>,
+    /// Its form.
+    pub form: Option<Form>,
+    /// What can be done besides.
+    pub actions: Vec<Action>,
+    /// Its tables.
+    pub tables: Vec<Table>,
+}
+
+/// Fields that are changed together.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Form {
+    /// The server function that takes it.
+    pub action: String,
+    /// Which section, or which part of one.
+    pub slug: String,
+    /// The revision that was read.
+    pub etag: String,
+    /// Whether who reads it may change it here; else it is text.
+    pub editable: bool,
+    /// What the button says.
+    pub button: String,
+    /// Its fields, in groups.
+    pub groups: Vec<Group>,
+}
+
+/// Fields that belong together.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// What they are about.
+    pub heading: String,
+    /// More of that.
+    pub note: String,
+    /// The fields.
+    pub fields: Vec<Field>,
+}
+
+/// One field.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Field {
+    /// Its name in the form.
+    pub name: String,
+    /// What it is called.
+    pub label: String,
+    /// More of that.
+    pub help: String,
+    /// How it is given.
+    pub kind: Kind,
+    /// Its value, as the form has it.
+    pub value: String,
+    /// Its value, as it is read.
+    pub text: String,
+    /// The least number.
+    pub min: u32,
+    /// The greatest number, or the longest text.
+    pub max: u32,
+    /// Values to choose from, with their words.
+    pub options: Vec<(String, String)>,
+}
+
+/// How a field is given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    /// A line of text.
+    #[default]
+    Text,
+    /// A whole number.
+    Number,
+    /// Yes or no.
+    Check,
+    /// One of some values.
+    Choice,
+    /// Lines of text.
+    Lines,
+    /// A secret: empty leaves it as it is.
+    Secret,
+    /// Not given here.
+    Fact,
+}
+
+/// Something that can be done with a click.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Action {
+    /// The server function that does it.
+    pub action: String,
+    /// What the button says.
+    pub button: String,
+    /// What it does.
+    pub note: String,
+    /// Whether it destroys something.
+    pub danger: bool,
+    /// Fields that go with it.
+    pub hidden: Vec<(String, String)>,
+    /// A field to fill in, if there is one.
+    pub field: Option<Field>,
+}
+
+/// A table.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Table {
+    /// What it lists.
+    pub heading: String,
+    /// More of that.
+    pub note: String,
+    /// A link that adds to it: the address, and what it says.
+    pub add: Option<(String, String)>,
+    /// The heads of its columns.
+    pub columns: Vec<String>,
+    /// Its rows.
+    pub rows: Vec<Row>,
+    /// What stands there when there are none.
+    pub empty: String,
+    /// The next page: the address, and what it says.
+    pub next: Option<(String, String)>,
+}
+
+/// A row of a table.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// Where its first cell leads.
+    pub href: Option<String>,
+    /// Its cells.
+    pub cells: Vec<Cell>,
+    /// What can be done with it.
+    pub action: Option<Action>,
+}
+
+/// A cell: a text, or a time.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// The text.
+    pub text: String,
+    /// A time, in ms since 1970 UTC.
+    pub at: Option<i64>,
+}
+
+/// What became of a form.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Saved {
+    /// The revision that there is now.
+    pub etag: String,
+    /// In words.
+    pub text: String,
+    /// The page to go to; empty to stay.
+    pub to: String,
+    /// A secret that is told once.
+    pub secret: Option<String>,
+}

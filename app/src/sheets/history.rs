@@ -1,0 +1,130 @@
+//! The history of the zone's settings: which revisions there were, what each changed, and going back to one.
+
+use userlock_core::api::{RevisionDifference, RevisionView};
+
+use super::{Outcome, nothing};
+use crate::{
+    api::{Area, Caller, Right},
+    ports::SharedPorts,
+    present::query,
+    sheet::{Action, Cell, Field, Row, Saved, Sheet, Table},
+};
+
+fn cell(text: impl Into<String>) -> Cell {
+    Cell { text: text.into(), at: None }
+}
+
+fn columns(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// The list of revisions (an empty rest, or `?cursor`), or the page of one (`/N`, or `/N/M` to compare it with M).
+pub async fn sheet(ports: SharedPorts, caller: Caller, rest: &str) -> Outcome<Sheet> {
+    let steps: Vec<&str> = rest.split('/').filter(|step| !step.is_empty()).collect();
+    let number = |text: &str| text.parse::<u64>().map_err(|_| nothing());
+    match steps.as_slice() {
+        [] => list(ports, String::new()).await,
+        ["before", cursor] => list(ports, (*cursor).to_owned()).await,
+        [n] => one(ports, caller, number(n)?, None).await,
+        [n, other] => one(ports, caller, number(n)?, Some(number(other)?)).await,
+        _ => Err(nothing()),
+    }
+}
+
+async fn list(ports: SharedPorts, cursor: String) -> Outcome<Sheet> {
+    let page = ports.revisions(cursor).await?;
+    let row = |view: RevisionView| Row {
+        href: Some(format!("/properties/history/{}", view.n)),
+        cells: vec![
+            cell(view.n.to_string()),
+            Cell { text: String::new(), at: Some(view.at) },
+            cell(view.by),
+            cell(view.section),
+            cell(view.reason.unwrap_or_default()),
+        ],
+        action: None,
+    };
+    let next = page
+        .next
+        .map(|cursor| (format!("/properties/history/before/{}", query::encode(&cursor)), "Older revisions".to_owned()));
+    let table = Table {
+        heading: "Revisions".into(),
+        columns: columns(&["Revision", "When", "Who", "What", "Why"]),
+        rows: page.items.into_iter().map(row).collect(),
+        next,
+        ..Table::default()
+    };
+    Ok(Sheet {
+        title: "History".into(),
+        note: "Every change of the zone's settings: who, when and why. A revision is never changed.".into(),
+        tables: vec![table],
+        ..Sheet::default()
+    })
+}
+
+async fn one(ports: SharedPorts, caller: Caller, n: u64, with: Option<u64>) -> Outcome<Sheet> {
+    let RevisionDifference { revision, before, changes } = ports.revision(caller.clone(), n, with).await?;
+    let general = ports.section("general".to_owned()).await?;
+    let rows = changes.into_iter().map(|change| Row {
+        href: None,
+        cells: vec![
+            cell(change.field),
+            cell(change.from.unwrap_or_else(|| "\u{2014}".into())),
+            cell(change.to.unwrap_or_else(|| "\u{2014}".into())),
+        ],
+        action: None,
+    });
+    let compared = match &before {
+        Some(before) => format!("Compared with revision {}", before.n),
+        None => "The first that this server knows".to_owned(),
+    };
+    let table = Table {
+        heading: compared,
+        note: "To compare with another revision, put its number behind this page's address: /properties/history/N/M."
+            .into(),
+        columns: columns(&["Setting", "Was", "Became"]),
+        rows: rows.collect(),
+        empty: "Nothing differs that you may see.".into(),
+        ..Table::default()
+    };
+    let back =
+        general.read_only.is_none() && caller.may(Right::Write(Area::Settings)) && revision.section != "security";
+    let restore = Action {
+        action: "/fn/restore-revision".into(),
+        button: format!("Bring back {} as of revision {n}", revision.section),
+        note: "Makes a new revision in which this section is what it was in this one. Other sections stay as they are."
+            .into(),
+        danger: false,
+        hidden: vec![("n".into(), n.to_string()), ("etag".into(), general.etag)],
+        field: Some(Field { name: "reason".into(), label: "Reason".into(), max: 500, ..Field::default() }),
+    };
+    let reason = revision.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    Ok(Sheet {
+        title: format!("Revision {n}"),
+        note: format!("{} changed {}{reason}", revision.by, revision.section),
+        read_only: general.read_only,
+        tables: vec![table],
+        actions: if back { vec![restore] } else { Vec::new() },
+        ..Sheet::default()
+    })
+}
+
+/// Goes back to a revision.
+///
+/// # Errors
+/// 403, 404, 409, 412, 422.
+pub async fn restore(
+    ports: SharedPorts,
+    caller: Caller,
+    n: u64,
+    etag: String,
+    reason: Option<String>,
+) -> Outcome<Saved> {
+    let etag = ports.restore(caller, n, etag, reason).await?;
+    Ok(Saved {
+        etag,
+        text: format!("What revision {n} changed is back as it was then."),
+        to: "/properties/history".into(),
+        secret: None,
+    })
+}

@@ -1,0 +1,133 @@
+//! The pages of Properties, laid out on the server: see [`crate::sheet`].
+
+mod history;
+mod sections;
+mod security;
+mod spec;
+
+use serde_json::{Map, Value};
+use userlock_core::api::{Problem, SectionBody};
+
+pub use sections::SECTIONS;
+pub use spec::Given;
+
+use crate::{
+    api::{Area, Caller, Refused, Right},
+    ports::SharedPorts,
+    sheet::{Form, Saved, Sheet},
+};
+
+/// What a call gives, or why it was refused.
+type Outcome<T> = Result<T, Problem>;
+
+/// There is no such page.
+fn nothing() -> Problem {
+    crate::api::problem(404, "not_found", "There is no such page", "Properties has no page of this name.")
+}
+
+/// The page of a section, or of the history.
+///
+/// # Errors
+/// 404, and what the ports refuse.
+pub async fn sheet(ports: SharedPorts, caller: Caller, slug: &str) -> Outcome<Sheet> {
+    if let Some(rest) = slug.strip_prefix("history") {
+        return history::sheet(ports, caller, rest).await;
+    }
+    let spec = sections::section(slug).ok_or_else(nothing)?;
+    let body = ports.section(slug.to_owned()).await?;
+    let SectionBody { value, etag, read_only } = body;
+    let editable = read_only.is_none() && caller.may(Right::Write(Area::Settings));
+    let form = Form {
+        action: "/fn/change-section".into(),
+        slug: slug.into(),
+        etag,
+        editable,
+        button: "Save".into(),
+        groups: spec::groups(spec.groups, &value),
+    };
+    Ok(Sheet { title: spec.title.into(), note: spec.note.into(), read_only, form: Some(form), ..Sheet::default() })
+}
+
+/// The page of Security, of an account, a role or a token.
+///
+/// # Errors
+/// 404, and what the ports refuse.
+pub async fn security_sheet(ports: SharedPorts, caller: Caller, slug: &str) -> Outcome<Sheet> {
+    security::sheet(ports, caller, slug.trim_start_matches("security").trim_start_matches('/')).await
+}
+
+/// Writes a section as a form gives it.
+///
+/// # Errors
+/// 404, 409, 412, 422 with the field.
+pub async fn change(
+    ports: SharedPorts,
+    caller: Caller,
+    slug: String,
+    etag: String,
+    given: Given,
+    reason: Option<String>,
+) -> Outcome<Saved> {
+    let spec = sections::section(&slug).ok_or_else(nothing)?;
+    let body = ports.section(slug.clone()).await?;
+    // A server that refuses every change says so first, whatever the fields are.
+    refuse_read_only(&body)?;
+    let mut fields = spec::written(spec.groups, &given, &body.value).map_err(|refused| refused.0)?;
+    if slug == "messages" {
+        fields.retain(|_, text| text.as_str() != Some(""));
+    }
+    let changed = ports
+        .change_section(caller, slug, etag, fields, reason)
+        .await
+        .map_err(|problem| labelled(spec.groups, problem))?;
+    Ok(Saved { etag: changed.etag, text: "Saved. The Backup has it within seconds.".into(), ..Saved::default() })
+}
+
+/// # Errors
+/// 409 on a Backup.
+fn refuse_read_only(body: &SectionBody) -> Outcome<()> {
+    match &body.read_only {
+        Some(why) => Err(crate::api::problem(409, "read_only_on_backup", "This cannot be changed here", &why.reason)),
+        None => Ok(()),
+    }
+}
+
+/// A problem that calls its field as the form does.
+fn labelled(specs: &[spec::GroupSpec], mut problem: Problem) -> Problem {
+    let Some(field) = problem.field.clone() else { return problem };
+    let name = field.split(['.', '[']).next().unwrap_or_default();
+    let spec = specs.iter().flat_map(|group| group.fields).find(|spec| spec.name == name);
+    if let Some(spec) = spec {
+        if let Some(rest) = problem.detail.strip_prefix(&field).and_then(|rest| rest.strip_prefix(':')) {
+            problem.detail = format!("{}:{rest}", spec.label);
+        }
+        problem.field = Some(name.to_owned());
+    }
+    problem
+}
+
+/// Changes Security: a part of it as a form gives it.
+///
+/// # Errors
+/// 403, 404, 409, 412, 422 with the field.
+pub async fn change_security(
+    ports: SharedPorts,
+    caller: Caller,
+    slug: String,
+    etag: String,
+    given: Given,
+    reason: Option<String>,
+) -> Outcome<Saved> {
+    let body = ports.section("security".to_owned()).await?;
+    refuse_read_only(&body)?;
+    let part = slug.trim_start_matches("security").trim_start_matches('/').to_owned();
+    if part == "tokens/new" {
+        return security::make_token(ports, caller, &given).await;
+    }
+    let mut section: Map<String, Value> = body.value.as_object().cloned().unwrap_or_default();
+    let (text, to) = security::put(&part, &given, &mut section).map_err(|refused: Refused| refused.0)?;
+    let changed = ports.change_section(caller, "security".to_owned(), etag, section, reason).await?;
+    Ok(Saved { etag: changed.etag, text, to, secret: None })
+}
+
+pub use history::restore;

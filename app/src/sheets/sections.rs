@@ -1,0 +1,203 @@
+//! The sections of Properties: their titles, and what their fields are called.
+
+use super::spec::{GroupSpec, Of, field};
+
+/// A section.
+#[derive(Debug, Clone, Copy)]
+pub struct SectionSpec {
+    /// Its name in addresses.
+    pub slug: &'static str,
+    /// What it is called.
+    pub title: &'static str,
+    /// What it is about.
+    pub note: &'static str,
+    /// Its fields.
+    pub groups: &'static [GroupSpec],
+}
+
+/// Beside what is kept for a version that will act on it.
+const LATER: &str = "Kept and shown; nothing acts on it yet.";
+
+/// The sections whose pages are one form. Security is more than that, and Synchronization has a page of its own.
+pub const SECTIONS: &[SectionSpec] = &[
+    SectionSpec {
+        slug: "general",
+        title: "General",
+        note: "",
+        groups: &[GroupSpec {
+            heading: "Protected zone",
+            note: "",
+            fields: &[
+                field("zone_name", "Name", "", Of::Text(64)),
+                field(
+                    "policy",
+                    "Policy between rules",
+                    "",
+                    Of::Choice(&[
+                        ("most_restrictive", "most restrictive: the lower limit wins"),
+                        ("least_restrictive", "least restrictive: the higher limit wins"),
+                    ]),
+                ),
+                field("offline_policy", "Offline policy of agents", "When no server answers.", Of::OfflinePolicy),
+                field(
+                    "offline_days",
+                    "Seen in the last days",
+                    "For \u{201c}allow users seen on the machine\u{201d}.",
+                    Of::OfflineDays,
+                ),
+                field(
+                    "log_off_disallowed",
+                    "Sessions that become disallowed",
+                    LATER,
+                    Of::Check("are logged off when a rule changes"),
+                ),
+                field(
+                    "time_zone",
+                    "Time zone",
+                    "Its name, such as Europe/Paris. Kept and shown; nothing acts on it yet.",
+                    Of::Text(64),
+                ),
+                field(
+                    "realms",
+                    "Realms that are one",
+                    "One set a line, with commas: CORP, corp.example",
+                    Of::Sets(20_000),
+                ),
+            ],
+        }],
+    },
+    SectionSpec {
+        slug: "agents",
+        title: "Agents",
+        note: "What every agent of the zone goes by. It learns a change with its next heartbeat.",
+        groups: &[
+            GroupSpec {
+                heading: "Enrolment",
+                note: "",
+                fields: &[field(
+                    "enrolment_key",
+                    "Enrolment key",
+                    "A new one is made by \u{201c}userlock enrolment\u{201d} on the Primary, and told once.",
+                    Of::Fact,
+                )],
+            },
+            GroupSpec {
+                heading: "Signs of life",
+                note: "",
+                fields: &[
+                    field(
+                        "heartbeat_seconds",
+                        "Heartbeat",
+                        "Seconds between two, of an agent that has nothing to say.",
+                        Of::Number(1, 3600),
+                    ),
+                    field(
+                        "unconfirmed_after_seconds",
+                        "Unconfirmed after",
+                        "Seconds of silence after which a machine's sessions are shown as unconfirmed.",
+                        Of::Number(2, 86_400),
+                    ),
+                ],
+            },
+            GroupSpec {
+                heading: "Contact",
+                note: "",
+                fields: &[
+                    field(
+                        "contact_order",
+                        "Contact order",
+                        "",
+                        Of::Choice(&[
+                            ("primary_first", "the Primary; the Backup when it fails"),
+                            ("backup_first", "the Backup; the Primary when it fails"),
+                        ]),
+                    ),
+                    field(
+                        "ask_backup_after_ms",
+                        "Ask the other server after",
+                        "Milliseconds without an answer of the preferred one.",
+                        Of::Number(10, 10_000),
+                    ),
+                    field(
+                        "give_up_after_ms",
+                        "Give up after",
+                        "Milliseconds until the offline policy decides.",
+                        Of::Number(100, 30_000),
+                    ),
+                    field(
+                        "spool_cap",
+                        "Spool",
+                        "The most events that an agent keeps on its disk until both servers have them.",
+                        Of::Number(100, 10_000_000),
+                    ),
+                ],
+            },
+        ],
+    },
+    SectionSpec {
+        slug: "messages",
+        title: "Messages",
+        note: "What users see at a logon that is refused. A word in braces is replaced; clear a field to get its default back.",
+        groups: &[GroupSpec {
+            heading: "Texts",
+            note: "",
+            fields: &[
+                field(
+                    "logon_denied",
+                    "A rule refuses",
+                    "{reason} says which rule and what is open where; {user}, {machine}, {zone}.",
+                    Of::Lines(1000),
+                ),
+                field(
+                    "offline_denied",
+                    "No server answers, and the offline policy refuses",
+                    "{user}, {machine}, {zone}.",
+                    Of::Lines(1000),
+                ),
+            ],
+        }],
+    },
+    SectionSpec {
+        slug: "notifications",
+        title: "Notifications",
+        note: "Who is to be told of which events of the product, by e-mail. Kept and shown; nothing is sent yet.",
+        groups: &[GroupSpec {
+            heading: "Who and what",
+            note: "",
+            fields: &[
+                field("recipients", "Recipients", "One address a line.", Of::List(20_000)),
+                field(
+                    "events",
+                    "Events",
+                    "One id a line; the documentation and the application log have them.",
+                    Of::Numbers(8000),
+                ),
+            ],
+        }],
+    },
+    SectionSpec {
+        slug: "retention",
+        title: "Retention",
+        note: "How long what has happened is kept.",
+        groups: &[GroupSpec {
+            heading: "Kept for",
+            note: "",
+            fields: &[
+                field("closed_sessions_hours", "Closed sessions", "Hours.", Of::Number(1, 8784)),
+                field(
+                    "event_log_days",
+                    "Session events",
+                    "Days. Kept and shown; nothing acts on it yet: all events stay.",
+                    Of::Number(1, 3660),
+                ),
+                field("application_log_days", "Application log", "Days.", Of::Number(1, 3660)),
+            ],
+        }],
+    },
+];
+
+/// The section of a slug.
+#[must_use]
+pub fn section(slug: &str) -> Option<&'static SectionSpec> {
+    SECTIONS.iter().find(|section| section.slug == slug)
+}

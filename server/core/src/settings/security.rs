@@ -1,0 +1,416 @@
+//! Who may do what: accounts, roles and API tokens.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::FieldError;
+
+/// A part of the product that rights are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Area {
+    /// The list of sessions and the session events. To write: log off, reset.
+    Sessions = 0,
+    /// The synchronizations and their runs. To write: start, cancel, test.
+    Synchronization = 1,
+    /// The rules.
+    ProtectedAccounts = 2,
+    /// All sections of Properties but Security, and what is done to a server itself.
+    Settings = 3,
+    /// The machines. To write: revoke, release, make a zone key.
+    Agents = 4,
+    /// Accounts, roles, tokens and sign-ins.
+    Security = 5,
+    /// The application log and the metrics.
+    Log = 6,
+}
+
+impl Area {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Sessions,
+        Self::Synchronization,
+        Self::ProtectedAccounts,
+        Self::Settings,
+        Self::Agents,
+        Self::Security,
+        Self::Log,
+    ];
+
+    /// The stable name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sessions => "sessions",
+            Self::Synchronization => "synchronization",
+            Self::ProtectedAccounts => "protected_accounts",
+            Self::Settings => "settings",
+            Self::Agents => "agents",
+            Self::Security => "security",
+            Self::Log => "log",
+        }
+    }
+}
+
+/// What a role says of an area. An area that it does not name is not given by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Access {
+    /// To see it.
+    Read,
+    /// To see and to change it.
+    Write,
+    /// Neither, whatever another role of the same account gives.
+    Deny,
+}
+
+/// What a call needs: to read or to write in an area, or only to be signed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// To be somebody who is known.
+    SignedIn,
+    /// To see an area.
+    Read(Area),
+    /// To change something in an area.
+    Write(Area),
+}
+
+/// The rights of somebody: for each area two bits, to read and to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Rights(u32);
+
+impl Rights {
+    /// All rights in all areas.
+    pub const ALL: Self = Self((1 << (2 * Area::ALL.len())) - 1);
+    const READ: u32 = 1;
+    const WRITE: u32 = 2;
+
+    const fn bits(area: Area, bits: u32) -> u32 {
+        bits << (2 * area as u32)
+    }
+
+    /// To see all areas, and to change these.
+    #[must_use]
+    pub fn reading_all_and_writing(areas: &[Area]) -> Self {
+        let reads = Area::ALL.iter().fold(0, |all, area| all | Self::bits(*area, Self::READ));
+        Self(areas.iter().fold(reads, |all, area| all | Self::bits(*area, Self::WRITE)))
+    }
+
+    /// Whether they include a right.
+    #[must_use]
+    pub const fn include(self, right: Right) -> bool {
+        match right {
+            Right::SignedIn => true,
+            Right::Read(area) => self.0 & Self::bits(area, Self::READ) != 0,
+            Right::Write(area) => self.0 & Self::bits(area, Self::WRITE) != 0,
+        }
+    }
+
+    /// Whether they include all of these: nobody gives more than they have.
+    #[must_use]
+    pub const fn cover(self, others: Self) -> bool {
+        others.0 & !self.0 == 0
+    }
+
+    /// Without an area.
+    #[must_use]
+    const fn without(self, area: Area) -> Self {
+        Self(self.0 & !Self::bits(area, Self::READ | Self::WRITE))
+    }
+}
+
+/// The roles that are always there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Role {
+    /// See everything, change nothing.
+    ReadOnly,
+    /// Act on sessions, start synchronizations.
+    Operator,
+    /// Everything.
+    Administrator,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::ReadOnly, Self::Operator, Self::Administrator];
+
+    /// The stable name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "read_only",
+            Self::Operator => "operator",
+            Self::Administrator => "administrator",
+        }
+    }
+
+    /// What it gives.
+    #[must_use]
+    pub fn rights(self) -> Rights {
+        match self {
+            Self::ReadOnly => Rights::reading_all_and_writing(&[]),
+            Self::Operator => Rights::reading_all_and_writing(&[Area::Sessions, Area::Synchronization]),
+            Self::Administrator => Rights::ALL,
+        }
+    }
+
+    /// The role of this name, if it is one of these.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == name)
+    }
+}
+
+/// A role that an administrator made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnRole {
+    /// Its name: lower-case letters, digits, `-` and `_`.
+    pub name: String,
+    /// What it says of each area that it names.
+    pub rights: BTreeMap<Area, Access>,
+}
+
+/// Section `security`. It carries hashes, never a password or a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Security {
+    /// Who may sign in.
+    pub accounts: Vec<LocalAccount>,
+    /// The roles beside those that are always there.
+    #[serde(default)]
+    pub roles: Vec<OwnRole>,
+    /// Which API tokens are valid.
+    pub tokens: Vec<StoredToken>,
+    /// Minutes after which a sign-in ends without activity.
+    pub session_minutes: u32,
+}
+
+impl Default for Security {
+    fn default() -> Self {
+        Self { accounts: Vec::new(), roles: Vec::new(), tokens: Vec::new(), session_minutes: 60 }
+    }
+}
+
+/// Somebody who may sign in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocalAccount {
+    /// The name, case-folded.
+    pub name: String,
+    /// argon2id, in PHC form.
+    pub password_hash: String,
+    /// The names of its roles.
+    pub roles: Vec<String>,
+    /// Whether it may not sign in for now.
+    pub disabled: bool,
+}
+
+/// An API token that was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredToken {
+    /// What it is for.
+    pub name: String,
+    /// The BLAKE3 hash of the token, in hex.
+    pub hash: String,
+    /// The name of its role.
+    pub role: String,
+    /// When it was made, in ms since 1970 UTC.
+    pub at: i64,
+    /// When it ends, in ms since 1970 UTC; never when absent.
+    #[serde(default)]
+    pub expires: Option<i64>,
+}
+
+/// The most accounts, roles and tokens.
+const MAX_LIST: usize = 1000;
+/// The most roles of an account.
+const MAX_ROLES: usize = 32;
+/// The longest name, in bytes.
+const MAX_NAME_BYTES: usize = 64;
+
+impl Security {
+    /// What these roles give together: a right that one of them gives and none denies. One that is not there gives nothing.
+    #[must_use]
+    pub fn rights_of<'a>(&self, roles: impl IntoIterator<Item = &'a str>) -> Rights {
+        let (mut given, mut denied) = (Rights::default(), Vec::new());
+        for name in roles {
+            if let Some(role) = Role::named(name) {
+                given.0 |= role.rights().0;
+                continue;
+            }
+            let own = self.roles.iter().find(|role| role.name == name);
+            for (area, access) in own.into_iter().flat_map(|role| &role.rights) {
+                match access {
+                    Access::Read => given.0 |= Rights::bits(*area, Rights::READ),
+                    Access::Write => given.0 |= Rights::bits(*area, Rights::READ | Rights::WRITE),
+                    Access::Deny => denied.push(*area),
+                }
+            }
+        }
+        denied.into_iter().fold(given, Rights::without)
+    }
+
+    /// What an account may do, if it may sign in.
+    #[must_use]
+    pub fn rights_of_account(&self, account: &LocalAccount) -> Rights {
+        self.rights_of(account.roles.iter().map(String::as_str))
+    }
+
+    /// Whether an account may do everything.
+    #[must_use]
+    pub fn is_administrator(&self, name: &str) -> bool {
+        let account = self.accounts.iter().find(|account| account.name == name && !account.disabled);
+        account.is_some_and(|account| self.rights_of_account(account) == Rights::ALL)
+    }
+
+    /// Whether there is a role of this name.
+    #[must_use]
+    pub fn has_role(&self, name: &str) -> bool {
+        Role::named(name).is_some() || self.roles.iter().any(|role| role.name == name)
+    }
+
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// The first [`FieldError`].
+    pub fn check(&self) -> Result<(), FieldError> {
+        let bounded = |field: &str, length: usize, most: usize| match length {
+            n if n <= most => Ok(()),
+            n => Err(FieldError::new(field, format!("must have at most {most} entries, not {n}"))),
+        };
+        bounded("security.accounts", self.accounts.len(), MAX_LIST)?;
+        bounded("security.roles", self.roles.len(), MAX_LIST)?;
+        bounded("security.tokens", self.tokens.len(), MAX_LIST)?;
+        if !(1..=10_080).contains(&self.session_minutes) {
+            let message = format!("must be from 1 to 10080, not {}", self.session_minutes);
+            return Err(FieldError::new("security.session_minutes", message));
+        }
+        let own_names: Vec<&str> = self.roles.iter().map(|role| role.name.as_str()).collect();
+        unique("security.roles", &own_names)?;
+        for name in own_names {
+            let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
+            if name.is_empty() || name.len() > MAX_NAME_BYTES || !name.bytes().all(plain) {
+                let message = "a role's name must have 1 to 64 lower-case letters, digits, - or _";
+                return Err(FieldError::new("security.roles", message));
+            }
+            if Role::named(name).is_some() {
+                return Err(FieldError::new("security.roles", format!("{name} is always there and cannot be changed")));
+            }
+        }
+        unique("security.accounts", &self.accounts.iter().map(|a| a.name.as_str()).collect::<Vec<_>>())?;
+        for account in &self.accounts {
+            named("security.accounts", &account.name)?;
+            bounded("security.accounts", account.roles.len(), MAX_ROLES)?;
+            self.knows("security.accounts", account.roles.iter())?;
+        }
+        unique("security.tokens", &self.tokens.iter().map(|t| t.name.as_str()).collect::<Vec<_>>())?;
+        for token in &self.tokens {
+            named("security.tokens", &token.name)?;
+            self.knows("security.tokens", [&token.role])?;
+        }
+        // Who has been set up with accounts must not lose the last one who can change this.
+        if !self.accounts.is_empty() && !self.accounts.iter().any(|account| self.is_administrator(&account.name)) {
+            let message = "at least one account that is not disabled must be an administrator";
+            return Err(FieldError::new("security.accounts", message));
+        }
+        Ok(())
+    }
+
+    fn knows<'a>(&self, field: &str, roles: impl IntoIterator<Item = &'a String>) -> Result<(), FieldError> {
+        match roles.into_iter().find(|role| !self.has_role(role)) {
+            Some(unknown) => Err(FieldError::new(field, format!("there is no role {unknown}"))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn unique(field: &str, names: &[&str]) -> Result<(), FieldError> {
+    let mut seen = BTreeSet::new();
+    match names.iter().find(|name| !seen.insert(**name)) {
+        Some(twice) => Err(FieldError::new(field, format!("{twice} is there twice"))),
+        None => Ok(()),
+    }
+}
+
+fn named(field: &str, name: &str) -> Result<(), FieldError> {
+    if name.trim().is_empty() || name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
+        return Err(FieldError::new(field, "a name must have 1 to 64 characters, none of them a control character"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own(name: &str, rights: &[(Area, Access)]) -> OwnRole {
+        OwnRole { name: name.into(), rights: rights.iter().copied().collect() }
+    }
+
+    fn account(name: &str, roles: &[&str]) -> LocalAccount {
+        let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+        LocalAccount { name: name.into(), password_hash: "x".into(), roles, disabled: false }
+    }
+
+    #[test]
+    fn write_implies_read_and_deny_wins() {
+        let security = Security {
+            roles: vec![
+                own("desk", &[(Area::Sessions, Access::Write)]),
+                own("no-rules", &[(Area::ProtectedAccounts, Access::Deny)]),
+            ],
+            ..Security::default()
+        };
+        let desk = security.rights_of(["desk"]);
+        assert!(desk.include(Right::Read(Area::Sessions)) && desk.include(Right::Write(Area::Sessions)));
+        assert!(!desk.include(Right::Read(Area::Log)) && desk.include(Right::SignedIn));
+        for order in [["administrator", "no-rules"], ["no-rules", "administrator"]] {
+            let rights = security.rights_of(order);
+            assert!(!rights.include(Right::Read(Area::ProtectedAccounts)), "deny wins");
+            assert!(rights.include(Right::Write(Area::Settings)));
+        }
+        assert_eq!(security.rights_of(["nobody"]), Rights::default());
+        let both = security.rights_of(["desk", "read_only"]);
+        assert!(both.include(Right::Write(Area::Sessions)) && both.include(Right::Read(Area::Security)));
+        assert!(!both.include(Right::Write(Area::Security)));
+    }
+
+    #[test]
+    fn the_last_administrator_stays() {
+        let mut security = Security { accounts: vec![account("a", &["administrator"])], ..Security::default() };
+        assert_eq!(security.check(), Ok(()));
+        security.accounts.push(account("b", &["operator"]));
+        security.accounts[0].disabled = true;
+        assert_eq!(security.check().unwrap_err().field, "security.accounts");
+        security.accounts[0].disabled = false;
+        security.accounts[0].roles.push("none-of-it".into());
+        assert!(security.check().unwrap_err().message.contains("no role none-of-it"));
+        security.roles.push(own("none-of-it", &[(Area::Security, Access::Deny)]));
+        assert!(security.check().unwrap_err().message.contains("administrator"));
+    }
+
+    #[test]
+    fn names_are_checked() {
+        let refused = |security: Security| security.check().unwrap_err().field;
+        let of = |roles| Security { roles, ..Security::default() };
+        for name in ["", "Desk", "operator", "a b"] {
+            assert_eq!(refused(of(vec![own(name, &[])])), "security.roles", "{name}");
+        }
+        assert_eq!(refused(of(vec![own("x", &[]), own("x", &[])])), "security.roles");
+        let token = |name: &str, role: &str| StoredToken {
+            name: name.into(),
+            hash: String::new(),
+            role: role.into(),
+            at: 0,
+            expires: None,
+        };
+        let tokens = |tokens| Security { tokens, ..Security::default() };
+        assert_eq!(refused(tokens(vec![token("a", "none")])), "security.tokens");
+        assert_eq!(refused(tokens(vec![token("a", "operator"), token("a", "operator")])), "security.tokens");
+        assert_eq!(tokens(vec![token("a", "operator")]).check(), Ok(()));
+    }
+}

@@ -1,0 +1,245 @@
+//! The revisions of the zone's settings: which there were, what differs between two, and going back to one.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use userlock_core::{
+    api::{FieldChange, Page, RevisionDifference, RevisionView},
+    settings::{Area, Right, Rights, ZoneDocument, ZoneSettings},
+};
+
+use crate::{
+    auth,
+    http::{
+        body::{number_cursor, page_limit},
+        problem::{self, Answer},
+        state::App,
+    },
+    store::state::StateError,
+};
+
+/// The longest value that a difference shows, in characters.
+const MAX_SHOWN: usize = 500;
+/// The most differences that are told.
+const MAX_CHANGES: usize = 1000;
+
+fn unreadable(error: StateError) -> problem::Refusal {
+    tracing::error!(%error, "the settings' revisions cannot be read");
+    problem::unavailable("storage", "The revisions cannot be read now.")
+}
+
+fn view(document: &ZoneDocument) -> RevisionView {
+    RevisionView {
+        n: document.revision.n,
+        epoch: document.revision.epoch.number,
+        at: document.at,
+        by: document.by.clone(),
+        section: document.section.clone(),
+        reason: document.reason.clone(),
+    }
+}
+
+impl App {
+    /// One page of revisions, the newest first; of one section, if it is named.
+    ///
+    /// # Errors
+    /// 422, 503.
+    pub async fn revisions(
+        &self,
+        section: Option<&str>,
+        limit: Option<u32>,
+        cursor: Option<&str>,
+    ) -> Answer<Page<RevisionView>> {
+        let limit = page_limit(limit)?;
+        let before = number_cursor(cursor.filter(|cursor| !cursor.is_empty()))?;
+        let found = self.zone.store().revisions(section, before, limit + 1).await.map_err(unreadable)?;
+        let mut items: Vec<(u64, RevisionView)> = found;
+        let more = items.len() > limit as usize;
+        items.truncate(limit as usize);
+        let next = items.last().filter(|_| more).map(|(number, _)| number.to_string());
+        Ok(Page { total: None, items: items.into_iter().map(|(_, view)| view).collect(), next })
+    }
+
+    /// What differs between a revision and another, the one before it unless it is named.
+    ///
+    /// # Errors
+    /// 404, 503.
+    pub async fn revision(&self, rights: Rights, n: u64, compared_with: Option<u64>) -> Answer<RevisionDifference> {
+        let find = async |n: u64| {
+            let found = self.zone.store().revision(n).await.map_err(unreadable)?;
+            found.ok_or_else(|| problem::not_found("revision"))
+        };
+        let document = find(n).await?;
+        let before = match compared_with.or_else(|| n.checked_sub(1).filter(|n| *n > 0)) {
+            Some(other) => match find(other).await {
+                Ok(document) => Some(document),
+                // A Backup has the revisions that it has worked by: the one before may not be among them.
+                Err(_) if compared_with.is_none() => None,
+                Err(refusal) => return Err(refusal),
+            },
+            None => None,
+        };
+        let mut changes = changes(before.as_ref().map(|d| &d.settings), &document.settings);
+        // A revision is of all settings: of what else it changed, who asks sees what they may see.
+        for (area, section) in [(Area::Security, "security."), (Area::ProtectedAccounts, "protected_accounts.")] {
+            if !rights.include(Right::Read(area)) {
+                changes.retain(|change| !change.field.starts_with(section));
+            }
+        }
+        Ok(RevisionDifference { revision: view(&document), before: before.as_ref().map(view), changes })
+    }
+
+    /// Makes the section that a revision changed what it was in that revision, as a new revision.
+    ///
+    /// # Errors
+    /// 403, 404, 409, 412, 422.
+    pub async fn go_back(
+        &self,
+        (by, rights): (&str, Rights),
+        n: u64,
+        etag: &str,
+        reason: Option<String>,
+    ) -> Answer<String> {
+        self.must_be_primary()?;
+        let document = self.zone.store().revision(n).await.map_err(unreadable)?;
+        let document = document.ok_or_else(|| problem::not_found("revision"))?;
+        let (section, then) = (document.section.clone(), document.settings.clone());
+        if section == "security" {
+            let detail = "Accounts, roles and tokens are not brought back by a revision: passwords and tokens that were taken away would be valid again. Nothing was changed.";
+            return Err(problem::conflict("not_restorable", "This cannot be brought back", detail));
+        }
+        if section == "protected-accounts" && !rights.include(Right::Write(Area::ProtectedAccounts)) {
+            return Err(problem::forbidden(auth::Right::Of(Right::Write(Area::ProtectedAccounts))));
+        }
+        let reason = reason.unwrap_or_else(|| format!("back to revision {n}"));
+        self.change_zone(by, &section.clone(), Some(etag), Some(reason), |settings| {
+            put_back(settings, &then, &section);
+            Ok(())
+        })
+        .await?;
+        Ok(self.zone.read(|server| server.settings.revision.etag()))
+    }
+}
+
+/// Puts one section back. What a secret is never comes back with it.
+fn put_back(settings: &mut ZoneSettings, then: &ZoneSettings, section: &str) {
+    match section {
+        "general" => settings.general = then.general.clone(),
+        "agents" => {
+            let key = std::mem::take(&mut settings.agents.zone_key_hash);
+            settings.agents = then.agents.clone();
+            settings.agents.zone_key_hash = key;
+        }
+        "messages" => settings.messages = then.messages.clone(),
+        "notifications" => settings.notifications = then.notifications.clone(),
+        "retention" => settings.retention = then.retention.clone(),
+        "protected-accounts" => settings.protected_accounts.clone_from(&then.protected_accounts),
+        _ => {}
+    }
+}
+
+/// Each field that differs, by its path.
+fn changes(before: Option<&ZoneSettings>, after: &ZoneSettings) -> Vec<FieldChange> {
+    let (before, after) = (before.map(leaves).unwrap_or_default(), leaves(after));
+    let fields: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let differing = fields.into_iter().filter(|field| before.get(*field) != after.get(*field));
+    let change = |field: &String| {
+        let told = |leaves: &BTreeMap<String, Value>| leaves.get(field).map(|value| shown(field, value));
+        FieldChange { field: field.clone(), from: told(&before), to: told(&after) }
+    };
+    differing.take(MAX_CHANGES).map(change).collect()
+}
+
+/// A value for people; of a secret only that it is one.
+fn shown(field: &str, value: &Value) -> String {
+    let name = field.rsplit('.').next().unwrap_or(field);
+    if matches!(name, "zone_key_hash" | "password_hash" | "hash") {
+        return "(secret)".to_owned();
+    }
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    if text.chars().count() <= MAX_SHOWN { text } else { text.chars().take(MAX_SHOWN).chain(['…']).collect() }
+}
+
+/// The values by their paths. Entries of a list are named by what names them, so that one that moved is the same.
+fn leaves(settings: &ZoneSettings) -> BTreeMap<String, Value> {
+    let mut found = BTreeMap::new();
+    walk(String::new(), serde_json::to_value(settings).unwrap_or_default(), &mut found);
+    found
+}
+
+fn walk(path: String, value: Value, found: &mut BTreeMap<String, Value>) {
+    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    match value {
+        Value::Object(fields) if !fields.is_empty() => {
+            fields.into_iter().for_each(|(name, value)| walk(below(&name), value, found));
+        }
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            for (index, item) in items.into_iter().enumerate() {
+                walk(below(&name_of(&item).unwrap_or_else(|| index.to_string())), item, found);
+            }
+        }
+        // What is not configured is not there.
+        Value::Null => {}
+        value => _ = found.insert(path, value),
+    }
+}
+
+/// What an entry of a list is called: by its subject, or its name.
+fn name_of(item: &Value) -> Option<String> {
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+    match item.get("subject") {
+        Some(subject) => {
+            let (kind, name) = (text(subject.get("kind"))?, text(subject.get("name"))?);
+            Some(if name.is_empty() { kind } else { format!("{kind} {name}") })
+        }
+        None => text(item.get("name")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use userlock_core::settings::{LocalAccount, Security};
+
+    use super::*;
+
+    #[test]
+    fn what_differs_is_named_and_secrets_are_not_shown() {
+        let account = |hash: &str| LocalAccount {
+            name: "admin".into(),
+            password_hash: hash.into(),
+            roles: vec!["administrator".into()],
+            disabled: false,
+        };
+        let with = |hash: &str| ZoneSettings {
+            security: Security { accounts: vec![account(hash)], ..Security::default() },
+            ..ZoneSettings::default()
+        };
+        let (before, mut after) = (with("hash-1"), with("hash-2"));
+        after.agents.heartbeat_seconds = 9;
+        let told = changes(Some(&before), &after);
+        let change = |field: &str, from: &str, to: &str| FieldChange {
+            field: field.into(),
+            from: Some(from.into()),
+            to: Some(to.into()),
+        };
+        let expected = [
+            change("agents.heartbeat_seconds", "20", "9"),
+            change("security.accounts.admin.password_hash", "(secret)", "(secret)"),
+        ];
+        assert_eq!(told, expected);
+        assert!(changes(Some(&after), &after).is_empty());
+        let first = changes(None, &before);
+        assert!(first.iter().all(|c| c.from.is_none()) && !format!("{first:?}").contains("hash-1"), "{first:?}");
+    }
+
+    #[test]
+    fn a_section_comes_back_without_its_secret() {
+        let mut then = ZoneSettings::default();
+        then.agents.heartbeat_seconds = 7;
+        then.agents.zone_key_hash = "old".into();
+        let mut now = ZoneSettings::default();
+        now.agents.zone_key_hash = "new".into();
+        put_back(&mut now, &then, "agents");
+        assert_eq!((now.agents.heartbeat_seconds, now.agents.zone_key_hash.as_str()), (7, "new"));
+    }
+}

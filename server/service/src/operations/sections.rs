@@ -1,0 +1,234 @@
+//! The sections of the zone's settings, each as it is read and written back.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+use userlock_core::{
+    account::fold_case,
+    api::{AgentsSection, SecretField, SectionBody, SecuritySection, ZoneSection},
+    settings::{FieldError, LocalAccount, Messages, Notifications, Retention, Rights, Security, StoredToken},
+};
+
+use crate::{
+    auth::{MAX_PASSWORD_BYTES, MIN_PASSWORD_BYTES, hash_now},
+    http::{
+        body::parse_json,
+        problem::{self, Answer},
+        state::App,
+    },
+    log::catalogue,
+};
+
+/// The most passwords that one change sets: each takes tens of milliseconds.
+const MAX_NEW_PASSWORDS: usize = 20;
+
+/// The slugs of the sections that the whole zone shares and that are read and written by [`App::zone_section`] and
+/// [`App::change_zone_section`].
+pub const ZONE_SECTIONS: [&str; 5] = ["agents", "messages", "notifications", "retention", "security"];
+
+impl App {
+    /// A section of Properties, the zone's or this server's own.
+    ///
+    /// # Errors
+    /// 404 for a name that is none here.
+    pub fn section(&self, slug: &str) -> Answer<SectionBody> {
+        if slug != "general" {
+            return self.zone_section(slug);
+        }
+        let section = self.general();
+        Ok(SectionBody { value: json(&section.value)?, etag: section.etag, read_only: section.read_only })
+    }
+
+    /// Changes a section of Properties. `fields` is the section as it is written.
+    ///
+    /// # Errors
+    /// 403, 404, 409, 412, 422.
+    pub async fn change_section(
+        &self,
+        by: (&str, Rights),
+        slug: &str,
+        etag: &str,
+        fields: &Map<String, Value>,
+        reason: Option<String>,
+    ) -> Answer<SectionBody> {
+        if slug != "general" {
+            return self.change_zone_section(by, slug, etag, fields, reason).await;
+        }
+        self.must_be_primary()?;
+        self.change_general(by.0, etag, typed(fields)?, reason).await?;
+        self.section(slug)
+    }
+
+    /// A section of the zone's settings.
+    ///
+    /// # Errors
+    /// 404 for a name that is none.
+    pub fn zone_section(&self, slug: &str) -> Answer<SectionBody> {
+        let document = self.zone.read(|server| server.settings.clone());
+        let settings = &document.settings;
+        let value = match slug {
+            AgentsSection::SLUG => json(&AgentsSection::of(settings)),
+            Messages::SLUG => json(&Messages::of(settings)),
+            Notifications::SLUG => json(&Notifications::of(settings)),
+            Retention::SLUG => json(&Retention::of(settings)),
+            "security" => json(&SecuritySection::of(&settings.security)),
+            _ => return Err(problem::not_found("section")),
+        };
+        Ok(SectionBody { value: value?, etag: document.revision.etag(), read_only: self.read_only_here() })
+    }
+
+    /// Changes a section of the zone's settings. `fields` is the section as it is written.
+    ///
+    /// # Errors
+    /// 404, 409, 412, 422.
+    pub async fn change_zone_section(
+        &self,
+        (by, rights): (&str, Rights),
+        slug: &str,
+        etag: &str,
+        fields: &Map<String, Value>,
+        reason: Option<String>,
+    ) -> Answer<SectionBody> {
+        match slug {
+            AgentsSection::SLUG => self.put_section::<AgentsSection>(by, etag, fields, reason).await?,
+            Messages::SLUG => self.put_section::<Messages>(by, etag, fields, reason).await?,
+            Notifications::SLUG => {
+                check_events(&typed::<Notifications>(fields)?.events)?;
+                self.put_section::<Notifications>(by, etag, fields, reason).await?;
+            }
+            Retention::SLUG => self.put_section::<Retention>(by, etag, fields, reason).await?,
+            "security" => self.put_security((by, rights), etag, fields, reason).await?,
+            _ => return Err(problem::not_found("section")),
+        }
+        self.zone_section(slug)
+    }
+
+    async fn put_section<S: ZoneSection + Clone + DeserializeOwned>(
+        &self,
+        by: &str,
+        etag: &str,
+        fields: &Map<String, Value>,
+        reason: Option<String>,
+    ) -> Answer<()> {
+        let section: S = typed(fields)?;
+        let known = self.zone_section(S::SLUG)?.value;
+        if let Some(unknown) = fields.keys().find(|name| known.get(name).is_none()) {
+            return Err(problem::unknown_field(unknown, "is no field of this section"));
+        }
+        self.change_zone(by, S::SLUG, Some(etag), reason, |settings| Ok(section.clone().put(settings)?)).await
+    }
+
+    async fn put_security(
+        &self,
+        (by, rights): (&str, Rights),
+        etag: &str,
+        fields: &Map<String, Value>,
+        reason: Option<String>,
+    ) -> Answer<()> {
+        let section: SecuritySection = typed(fields)?;
+        // What is wrong with the rest is said before passwords are hashed, which takes its time.
+        let before = self.zone.read(|server| server.settings.settings.security.clone());
+        let trial: BTreeMap<String, String> =
+            new_passwords(&section)?.into_keys().map(|name| (name, String::new())).collect();
+        within(rights, &before, &checked(section.clone(), &trial, before.clone())?)?;
+        let passwords = new_passwords(&section)?;
+        let hashes = tokio::task::spawn_blocking(move || {
+            passwords.into_iter().map(|(name, password)| Ok((name, hash_now(&password)?))).collect()
+        });
+        let hashes: Result<BTreeMap<String, String>, crate::auth::PasswordError> =
+            hashes.await.map_err(|_| problem::internal())?;
+        let hashes = hashes.map_err(|_| problem::internal())?;
+        self.change_zone(by, "security", Some(etag), reason, |settings| {
+            let after = checked(section.clone(), &hashes, settings.security.clone())?;
+            within(rights, &settings.security, &after)?;
+            settings.security = after;
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// The section put over what there was, checked.
+fn checked(
+    section: SecuritySection,
+    hashes: &BTreeMap<String, String>,
+    mut security: Security,
+) -> Result<Security, FieldError> {
+    section.put(hashes, &mut security)?;
+    security.check().map_err(|error| {
+        let field = error.field.strip_prefix("security.").unwrap_or(&error.field).to_owned();
+        FieldError::new(field, error.message)
+    })?;
+    Ok(security)
+}
+
+/// Nobody gives, takes or resets more than they have: else who may only tend accounts could become an administrator.
+///
+/// # Errors
+/// 403.
+fn within(rights: Rights, before: &Security, after: &Security) -> Answer<()> {
+    let (before, after) = (holders(before), holders(after));
+    for name in before.keys().chain(after.keys()) {
+        let (was, is) = (before.get(name), after.get(name));
+        let beyond = [was, is].into_iter().flatten().any(|(has, _)| !rights.cover(*has));
+        if was != is && beyond {
+            return Err(problem::beyond_own_rights(&name.1));
+        }
+    }
+    Ok(())
+}
+
+/// Who has which rights, and by what else they are what they are: accounts (`true`) and tokens by their names.
+fn holders(security: &Security) -> BTreeMap<(bool, String), (Rights, String)> {
+    let account = |account: &LocalAccount| {
+        let rest = format!("{:?} {} {}", account.roles, account.disabled, account.password_hash);
+        ((true, account.name.clone()), (security.rights_of_account(account), rest))
+    };
+    let token = |token: &StoredToken| {
+        let rest = format!("{} {:?} {}", token.role, token.expires, token.hash);
+        ((false, token.name.clone()), (security.rights_of([token.role.as_str()]), rest))
+    };
+    security.accounts.iter().map(account).chain(security.tokens.iter().map(token)).collect()
+}
+
+/// The passwords that a section sets, by the account's name, case-folded.
+fn new_passwords(section: &SecuritySection) -> Answer<BTreeMap<String, String>> {
+    let mut passwords = BTreeMap::new();
+    for account in &section.accounts {
+        let SecretField::New(password) = &account.password else { continue };
+        let long = password.len() > MAX_PASSWORD_BYTES || password.chars().count() < MIN_PASSWORD_BYTES;
+        if long || password.chars().any(char::is_control) {
+            let message = format!(
+                "the password of {} must have {MIN_PASSWORD_BYTES} to {MAX_PASSWORD_BYTES} characters, none of them a control character",
+                account.name
+            );
+            return Err(problem::invalid_field("accounts", &message));
+        }
+        passwords.insert(fold_case(&account.name), password.clone());
+    }
+    if passwords.len() > MAX_NEW_PASSWORDS {
+        let message = format!("at most {MAX_NEW_PASSWORDS} passwords are set at a time");
+        return Err(problem::invalid_field("accounts", &message));
+    }
+    Ok(passwords)
+}
+
+fn check_events(events: &[u32]) -> Answer<()> {
+    match events.iter().find(|id| catalogue::find(**id).is_none()) {
+        Some(unknown) => Err(problem::invalid_field("events", &format!("there is no event {unknown}"))),
+        None => Ok(()),
+    }
+}
+
+fn json(section: &impl Serialize) -> Answer<Value> {
+    serde_json::to_value(section).map_err(|_| problem::internal())
+}
+
+/// The fields as what they should be.
+///
+/// # Errors
+/// 422 with the field.
+pub fn typed<T: DeserializeOwned>(fields: &Map<String, Value>) -> Answer<T> {
+    parse_json(&serde_json::to_vec(fields).map_err(|_| problem::internal())?)
+}
