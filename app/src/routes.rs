@@ -10,8 +10,8 @@ use leptos_router::{
 };
 
 use crate::pages::{
-    ApplicationLogPage, EditRulePage, FramePage, NewRulePage, NotFound, NotFoundPage, OverviewPage, RulesPage,
-    SessionsPage, SheetPage, SignInPage, SynchronizationPage,
+    ApplicationLogPage, FramePage, NotFound, NotFoundPage, OverviewPage, RulesPage, SessionsPage, SheetPage,
+    SignInPage, SynchronizationPage,
 };
 
 /// The application.
@@ -26,9 +26,7 @@ pub fn App() -> impl IntoView {
                 <ParentRoute path=path!("/") view=FramePage ssr=SsrMode::Async>
                     <Route path=path!("/") view=OverviewPage/>
                     <Route path=path!("/sessions") view=SessionsPage/>
-                    <Route path=path!("/protected-accounts") view=RulesPage/>
-                    <Route path=path!("/protected-accounts/new") view=NewRulePage/>
-                    <Route path=path!("/protected-accounts/:id") view=EditRulePage/>
+                    <Route path=path!("/protected-accounts/*slug") view=RulesPage/>
                     <Route path=path!("/application-log") view=ApplicationLogPage/>
                     <Route path=path!("/properties") view=|| view! { <Redirect path="/properties/general"/> }/>
                     <Route path=path!("/properties/synchronization") view=SynchronizationPage/>

@@ -10,6 +10,8 @@ use userlock_core::api::ReadOnly;
 pub struct Sheet {
     /// What it is called.
     pub title: String,
+    /// Beside it: how many there are.
+    pub count: String,
     /// What it is about.
     pub note: String,
     /// Why it cannot be changed here, where it cannot.
@@ -57,8 +59,10 @@ pub struct Field {
     pub name: String,
     /// What it is called.
     pub label: String,
-    /// More of that.
+    /// How to give it.
     pub help: String,
+    /// What is to be known of it, also where it is only read.
+    pub note: String,
     /// How it is given.
     pub kind: Kind,
     /// Its value, as the form has it.

@@ -70,10 +70,10 @@ test("by a forged request: refused, and nothing changed @hydrated", async ({ das
       const json = (method, body) => ({ method, headers: { "content-type": "application/json", "if-match": etag }, body: JSON.stringify(body) });
       const form = (fields) => ({ method: "POST", headers: { accept: "application/json" }, body: new URLSearchParams(fields) });
       const general = {
-        etag, "form[zone_name]": "forged", "form[policy]": "least_restrictive", "form[offline_policy]": "deny", "form[offline_days]": "30",
-        "form[time_zone]": "UTC", "form[realms]": "", "form[reason]": "forged",
+        slug: "general", etag, "form[zone_name]": "forged", "form[policy]": "least_restrictive", "form[offline_policy]": "deny",
+        "form[offline_days]": "30", "form[time_zone]": "UTC", "form[realms]": "", reason: "forged",
       };
-      const rule = { "form[kind]": "user", "form[name]": "forged", "form[total]": "1", "form[reason]": "forged" };
+      const rule = { etag, "form[kind]": "user", "form[name]": "forged", "form[total]": "1", reason: "forged" };
       const requests = {
         "PUT settings/general": ["/api/v1/settings/general", json("PUT", { ...zone, zone_name: "forged", reason: "forged" })],
         "PUT settings/general as read": ["/api/v1/settings/general", json("PUT", { ...zone, role, server_name, version, zone_name: "forged" })],
@@ -81,11 +81,13 @@ test("by a forged request: refused, and nothing changed @hydrated", async ({ das
         "POST protected-accounts": ["/api/v1/protected-accounts", json("POST", { ...limited, subject: { kind: "user", name: "forged" } })],
         "PUT protected-accounts": [`/api/v1/protected-accounts/${id}`, json("PUT", { ...limited, limits: { total: 99 } })],
         "DELETE protected-accounts": [`/api/v1/protected-accounts/${id}`, { method: "DELETE", headers: { "if-match": etag } }],
-        "change-general": ["/fn/change-general", form(general)],
-        "change-general with fields that are wrong": ["/fn/change-general", form({ ...general, "form[policy]": "none" })],
-        "save-protected-account, a new one": ["/fn/save-protected-account", form({ "form[id]": "", "form[etag]": "", ...rule })],
-        "save-protected-account, a known one": ["/fn/save-protected-account", form({ "form[id]": id, "form[etag]": etag, ...rule })],
-        "delete-protected-account": ["/fn/delete-protected-account", form({ id, etag, reason: "forged" })],
+        "change-section": ["/fn/change-section", form(general)],
+        "change-section with fields that are wrong": ["/fn/change-section", form({ ...general, "form[policy]": "none" })],
+        "change-security": ["/fn/change-security", form({ slug: "security", etag, "form[session_minutes]": "5" })],
+        "change-rule, a new one": ["/fn/change-rule", form({ slug: "new", ...rule })],
+        "change-rule, a known one": ["/fn/change-rule", form({ slug: id, ...rule })],
+        "change-rule, deleted": ["/fn/change-rule", form({ slug: `${id}/delete`, etag, "form[x]": "", reason: "forged" })],
+        "restore-revision": ["/fn/restore-revision", form({ n: "1", etag, reason: "forged" })],
       };
       const answers = {};
       for (const [name, [path, request]] of Object.entries(requests)) {
@@ -108,7 +110,7 @@ test("by a form of another site: refused before anything else", async ({ dashboa
   const before = await settings(pair);
   const page = await dashboard(pair.backup, null);
   for (const server of pair.servers) {
-    for (const path of ["/fn/change-general", "/fn/save-protected-account", "/fn/synchronize-events", "/api/v1/protected-accounts"]) {
+    for (const path of ["/fn/change-section", "/fn/change-rule", "/fn/change-security", "/fn/synchronize-events", "/api/v1/protected-accounts"]) {
       const answer = await page.request.post(`${server.url}${path}`, {
         form: { etag: "x", "form[zone_name]": "forged", "form[policy]": "least_restrictive" },
         headers: { origin: "https://example.org" },

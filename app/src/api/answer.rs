@@ -79,18 +79,7 @@ where
 /// A problem that calls its field as the form does, not as the HTTP interface does.
 fn by_label(mut problem: Problem) -> Problem {
     let label = match problem.field.as_deref().and_then(|field| field.rsplit('.').next()) {
-        Some("name" | "zone_name") => "Name",
-        Some("kind") => "Subject",
-        Some("total") => "In total",
-        Some("workstation") => "Workstation",
-        Some("terminal") => "Terminal",
-        Some("vpn") => "VPN",
-        Some("wifi") => "Wi-Fi",
-        Some("web") => "Web",
         Some("reason") => "Reason",
-        Some("policy") => "Policy between rules",
-        Some("time_zone") => "Time zone",
-        Some("realms") => "Realms that are one",
         Some("primary_url") => "Address",
         Some("interval_seconds") => "Interval",
         _ => return problem,
@@ -217,9 +206,8 @@ mod tests {
             problem.field = Some(field.to_owned());
             by_label(problem)
         };
-        assert_eq!(named("subject.name").detail, "Name: must not be empty. Nothing was changed.");
-        assert_eq!(named("subject.name").field.as_deref(), Some("subject.name"));
-        assert_eq!(named("limits.vpn").detail, "VPN: must not be empty. Nothing was changed.");
+        assert_eq!(named("primary_url").detail, "Address: must not be empty. Nothing was changed.");
+        assert_eq!(named("primary_url").field.as_deref(), Some("primary_url"));
         assert_eq!(named("x.y").detail, "x.y: must not be empty. Nothing was changed.");
     }
 }

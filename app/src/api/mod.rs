@@ -12,8 +12,6 @@ mod frame;
 mod json;
 #[expect(missing_docs, reason = "the arguments of a server function become fields of the same names")]
 mod log;
-#[expect(missing_docs, reason = "the arguments of a server function become fields of the same names")]
-mod protected;
 mod refused;
 #[expect(missing_docs, reason = "the arguments of a server function become fields of the same names")]
 mod sessions;
@@ -30,7 +28,6 @@ pub use answer::{FLASH_COOKIE, take_flash};
 pub use ask::{ask, submit, submit_to, unreadable};
 pub use frame::*;
 pub use log::*;
-pub use protected::*;
 pub use refused::Refused;
 #[cfg(feature = "ssr")]
 pub(crate) use refused::problem;
@@ -101,6 +98,8 @@ pub const SERVER_FUNCTIONS: &[ServerFunction] = &[
     post("/fn/cancel-run", Right::Write(Area::Synchronization)),
     post("/fn/test-connection", Right::Write(Area::Synchronization)),
     get("/fn/sheet", Right::Read(Area::Settings)),
+    get("/fn/rules-sheet", Right::Read(Area::ProtectedAccounts)),
+    post("/fn/change-rule", Right::Write(Area::ProtectedAccounts)),
     get("/fn/security-sheet", Right::Read(Area::Security)),
     post("/fn/change-section", Right::Write(Area::Settings)),
     post("/fn/change-security", Right::Write(Area::Security)),
@@ -108,10 +107,6 @@ pub const SERVER_FUNCTIONS: &[ServerFunction] = &[
     post("/fn/restore-revision", Right::Write(Area::Settings)),
     get("/fn/synchronization-section", Right::Read(Area::Settings)),
     post("/fn/change-synchronization-section", Right::Write(Area::Settings)),
-    get("/fn/protected-accounts", Right::Read(Area::ProtectedAccounts)),
-    get("/fn/protected-account", Right::Read(Area::ProtectedAccounts)),
-    post("/fn/save-protected-account", Right::Write(Area::ProtectedAccounts)),
-    post("/fn/delete-protected-account", Right::Write(Area::ProtectedAccounts)),
     get("/fn/application-log", Right::Read(Area::Log)),
 ];
 

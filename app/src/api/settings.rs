@@ -5,12 +5,6 @@ use userlock_core::api::{Section, SynchronizationSection};
 
 use super::{Refused, text::Json};
 
-/// The refusal of every change on a Backup.
-#[cfg(feature = "ssr")]
-pub(super) fn read_only(reason: &str) -> userlock_core::api::Problem {
-    super::refused::problem(409, "read_only_on_backup", "This cannot be changed here", reason)
-}
-
 /// The section Synchronization of a Backup.
 #[server(name = GetSynchronizationSection, prefix = "/fn", endpoint = "synchronization-section", input = GetUrl, output = Json)]
 pub async fn synchronization_section() -> Result<Section<SynchronizationSection>, Refused> {

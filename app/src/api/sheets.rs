@@ -21,6 +21,26 @@ pub async fn security_sheet(slug: String) -> Result<Sheet, Refused> {
     super::answer::read_as(super::Right::Read(super::Area::Security), call).await
 }
 
+/// A page of Protected accounts.
+#[server(name = GetRulesSheet, prefix = "/fn", endpoint = "rules-sheet", input = GetUrl, output = Json)]
+pub async fn rules_sheet(slug: String) -> Result<Sheet, Refused> {
+    let call = |ports, caller| async move { crate::sheets::rules_sheet(ports, caller, &slug).await };
+    super::answer::read_as(super::Right::Read(super::Area::ProtectedAccounts), call).await
+}
+
+/// Makes, changes or deletes a rule.
+#[server(name = ChangeRule, prefix = "/fn", endpoint = "change-rule", output = Json)]
+pub async fn change_rule(
+    slug: String,
+    #[server(default)] etag: String,
+    form: BTreeMap<String, String>,
+    #[server(default)] reason: String,
+) -> Result<Saved, Refused> {
+    let reason = crate::present::words::given(&reason);
+    let call = |ports, caller| crate::sheets::change_rule(ports, caller, slug, etag, form, reason);
+    super::answer::act(super::Right::Write(super::Area::ProtectedAccounts), call, told).await
+}
+
 #[cfg(feature = "ssr")]
 fn told(saved: &Saved) -> super::answer::Told {
     let secret = saved.secret.as_ref().map(|secret| format!(" {secret}")).unwrap_or_default();

@@ -106,7 +106,8 @@ pub fn PageHead(
         true
     });
     view! {
-        <leptos_meta::Title text=move || title.get()/>
+        // The page's name is asked for once more when a page makes room for the next one, whose head it then was in.
+        <leptos_meta::Title text=move || title.try_get().unwrap_or_default()/>
         <header class="page-head">
             <h1 node_ref=heading tabindex="-1">{move || title.get()}</h1>
             <span class="count">{move || count.get()}</span>

@@ -158,9 +158,8 @@ fn ServerName() -> impl IntoView {
     .into_any()
 }
 
-/// The sections of Properties that both servers have.
-const PROPERTIES: [(&str, &str); 7] = [
-    ("general", "General"),
+/// The sections of Properties below General and Synchronization.
+const PROPERTIES: [(&str, &str); 6] = [
     ("agents", "Agents"),
     ("messages", "Messages"),
     ("notifications", "Notifications"),
@@ -195,6 +194,7 @@ fn Navigation() -> impl IntoView {
                 </span>
             </A>
             <p class="nav-head" id="nav-properties">"Properties"</p>
+            <A href="/properties/general"><Icon glyph=Glyph::Settings/>"General"</A>
             <If when=backup>
                 <A href="/properties/synchronization"><Icon glyph=Glyph::Both/>"Synchronization"</A>
             </If>

@@ -4,7 +4,6 @@ mod application_log;
 mod frame;
 mod not_found;
 mod overview;
-mod protected;
 mod sessions;
 mod sheet;
 mod sign_in;
@@ -14,9 +13,8 @@ pub use application_log::ApplicationLogPage;
 pub use frame::FramePage;
 pub use not_found::{NotFound, NotFoundPage};
 pub use overview::OverviewPage;
-pub use protected::{EditRulePage, NewRulePage, RulesPage};
 pub use sessions::SessionsPage;
-pub use sheet::SheetPage;
+pub use sheet::{RulesPage, SheetPage};
 pub use sign_in::SignInPage;
 pub use synchronization::SynchronizationPage;
 

@@ -17,15 +17,27 @@ use crate::{
     sheet::{Action, Cell, Field, Form, Group, Kind, Row, Sheet, Table},
 };
 
-/// The page.
+/// A page of Properties.
 #[component]
 pub fn SheetPage() -> impl IntoView {
+    read_sheet("/properties")
+}
+
+/// A page of Protected accounts.
+#[component]
+pub fn RulesPage() -> impl IntoView {
+    read_sheet("/protected-accounts")
+}
+
+fn read_sheet(home: &'static str) -> AnyView {
     let params = use_params_map();
     let slug = Memo::new(move || params.with(|p| p.get("slug")).unwrap_or_default());
     let sheet = Reading::new(
         move || slug.get(),
-        |slug| async move {
-            if slug.starts_with("security") {
+        move |slug| async move {
+            if home == "/protected-accounts" {
+                api::ask(api::GetRulesSheet { slug }).await
+            } else if slug.starts_with("security") {
                 api::ask(api::GetSecuritySheet { slug }).await
             } else {
                 api::ask(api::GetSheet { slug }).await
@@ -48,10 +60,10 @@ pub fn SheetPage() -> impl IntoView {
 
 #[component]
 fn SheetView(sheet: Sheet, general: bool) -> impl IntoView {
-    let Sheet { title, note, read_only, form, actions, tables } = sheet;
+    let Sheet { title, count, note, read_only, form, actions, tables } = sheet;
     let no_right = read_only.is_none() && form.as_ref().is_some_and(|form| !form.editable);
     view! {
-        <PageHead title=format!("Properties \u{b7} {title}")/>
+        <PageHead title=title count=count/>
         <WithQuickAccess>
             {general.then(|| view! { <ThisServer/> }.into_any())}
             {read_only.map(|reason| view! { <ReadOnlyNote reason=reason/> }.into_any())}
@@ -107,7 +119,7 @@ fn text_of(form: Form) -> AnyView {
             } else {
                 field.label
             };
-            view! { <Fact name=name>{field.text}{small(field.help)}</Fact> }.into_any()
+            view! { <Fact name=name>{field.text}{small(field.note)}</Fact> }.into_any()
         })
     };
     let group = |group: Group| {
@@ -169,6 +181,8 @@ fn FormView(form: Form) -> impl IntoView {
             busy.set(false);
         });
     };
+    let name = form.groups.iter().map(|group| &group.heading).find(|heading| !heading.is_empty());
+    let name = name.unwrap_or(&form.button).clone();
     let groups = form.groups.into_iter().map(|group| {
         view! {
             {heading(group.heading)}
@@ -180,7 +194,7 @@ fn FormView(form: Form) -> impl IntoView {
     let groups = groups.collect_view();
     let button = form.button;
     view! {
-        <form class="panel stack" method="post" action=form.action on:submit=submit>
+        <form class="panel stack" method="post" action=form.action aria-label=name on:submit=submit>
             <input r#type="hidden" name="slug" value=form.slug/>
             <input r#type="hidden" name="etag" prop:value=move || etag.get() value=etag.get_untracked()/>
             {groups}
@@ -204,7 +218,7 @@ fn FormView(form: Form) -> impl IntoView {
 
 /// One field with its label, and with its problem below it.
 fn field_of(field: Field, within: &str, problem: RwSignal<Option<Problem>>) -> AnyView {
-    let Field { name, label, help, kind, value, text, min, max, options } = field;
+    let Field { name, label, help, note, kind, value, text, min, max, options } = field;
     let key = name.clone();
     let wrong = move || {
         problem.with(|problem| {
@@ -237,17 +251,17 @@ fn field_of(field: Field, within: &str, problem: RwSignal<Option<Problem>>) -> A
             let meaning = options.into_iter().next().map(|(_, word)| word).unwrap_or_default();
             return view! {
                 <div class="row">
-                    <span>{label}{small(help)}</span>
+                    <span>{label}{small(help)}{small(note)}</span>
                     <label class="check"><input r#type="checkbox" name=name value="true" checked=value == "true"/>{meaning}</label>
                 </div>
             }
             .into_any();
         }
         Kind::Fact => {
-            return view! { <div class="row"><span>{label}{small(help)}</span><span>{text}</span></div> }.into_any();
+            return view! { <div class="row"><span>{label}{small(help)}{small(note)}</span><span>{text}</span></div> }.into_any();
         }
     };
-    view! { <label class="row"><span>{label}{small(help)}</span>{input}</label> }.into_any()
+    view! { <label class="row"><span>{label}{small(help)}{small(note)}</span>{input}</label> }.into_any()
 }
 
 /// A button that is a form of its own.

@@ -1,9 +1,6 @@
 //! Sentences: what was done, what is the state, what went wrong.
 
-use userlock_core::{
-    api::{Difference, Level, RunState, RunView, SessionAction, SessionSide, SyncKind, TestReport},
-    settings::{Limits, OfflinePolicy, Policy},
-};
+use userlock_core::api::{Difference, Level, RunState, RunView, SessionAction, SessionSide, SyncKind, TestReport};
 
 use super::{
     number::{counted, grouped},
@@ -159,40 +156,6 @@ pub fn level(level: Level) -> &'static str {
     }
 }
 
-/// Which of two rules wins.
-#[must_use]
-pub fn policy(policy: Policy) -> &'static str {
-    match policy {
-        Policy::MostRestrictive => "most restrictive: the lower limit wins",
-        Policy::LeastRestrictive => "least restrictive: the higher limit wins",
-    }
-}
-
-/// What an agent answers when no server does.
-#[must_use]
-pub fn offline(policy: OfflinePolicy) -> String {
-    match policy {
-        OfflinePolicy::Allow => "allow everybody".into(),
-        OfflinePolicy::Deny => "deny everybody".into(),
-        OfflinePolicy::AllowSeen(days) => {
-            format!("allow users seen on the machine in the last {}", counted(days.into(), "day", "days"))
-        }
-    }
-}
-
-/// `2 in total, 1 vpn, no web`; `no limits` when none is configured.
-#[must_use]
-pub fn limits(limits: &Limits) -> String {
-    let parts: Vec<_> = limits
-        .each()
-        .filter_map(|(field, limit)| {
-            let name = if field == "total" { "in total" } else { field };
-            limit.map(|n| if n == 0 { format!("no {field}") } else { format!("{} {name}", grouped(n.into())) })
-        })
-        .collect();
-    if parts.is_empty() { "no limits".into() } else { parts.join(", ") }
-}
-
 #[cfg(test)]
 mod tests {
     use userlock_core::api::{ActionResponse, Check, Problem};
@@ -223,12 +186,5 @@ mod tests {
         let report =
             TestReport { ok: false, checks: vec![check("resolve", Some(true)), check("connect", Some(false))] };
         assert_eq!(test_result(&report), "The check \u{201c}Connects\u{201d} failed. Connection refused.");
-    }
-
-    #[test]
-    fn limits_are_listed_and_zero_forbids() {
-        let some = Limits { total: Some(2), vpn: Some(1), web: Some(0), ..Limits::default() };
-        assert_eq!(limits(&some), "2 in total, 1 vpn, no web");
-        assert_eq!(limits(&Limits::default()), "no limits");
     }
 }

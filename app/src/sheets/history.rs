@@ -2,17 +2,13 @@
 
 use userlock_core::api::{RevisionDifference, RevisionView};
 
-use super::{Outcome, nothing};
+use super::{Outcome, cell, nothing, reason_field, titled};
 use crate::{
     api::{Area, Caller, Right},
     ports::SharedPorts,
     present::query,
-    sheet::{Action, Cell, Field, Row, Saved, Sheet, Table},
+    sheet::{Action, Cell, Row, Saved, Sheet, Table},
 };
-
-fn cell(text: impl Into<String>) -> Cell {
-    Cell { text: text.into(), at: None }
-}
 
 fn columns(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
@@ -55,7 +51,7 @@ async fn list(ports: SharedPorts, cursor: String) -> Outcome<Sheet> {
         ..Table::default()
     };
     Ok(Sheet {
-        title: "History".into(),
+        title: titled("History"),
         note: "Every change of the zone's settings: who, when and why. A revision is never changed.".into(),
         tables: vec![table],
         ..Sheet::default()
@@ -74,15 +70,17 @@ async fn one(ports: SharedPorts, caller: Caller, n: u64, with: Option<u64>) -> O
         ],
         action: None,
     });
+    let latest = ports.revisions(String::new()).await?.items.into_iter().next().map_or(n, |latest| latest.n);
     let compared = match &before {
         Some(before) => format!("Compared with revision {}", before.n),
         None => "The first that this server knows".to_owned(),
     };
     let table = Table {
         heading: compared,
-        note: "To compare with another revision, put its number behind this page's address: /properties/history/N/M."
-            .into(),
+        note: "To compare with another revision, put its number behind this page's address.".into(),
         columns: columns(&["Setting", "Was", "Became"]),
+        add: (latest > n)
+            .then(|| (format!("/properties/history/{latest}/{n}"), "Compare the present one with it".to_owned())),
         rows: rows.collect(),
         empty: "Nothing differs that you may see.".into(),
         ..Table::default()
@@ -96,11 +94,11 @@ async fn one(ports: SharedPorts, caller: Caller, n: u64, with: Option<u64>) -> O
             .into(),
         danger: false,
         hidden: vec![("n".into(), n.to_string()), ("etag".into(), general.etag)],
-        field: Some(Field { name: "reason".into(), label: "Reason".into(), max: 500, ..Field::default() }),
+        field: Some(reason_field()),
     };
     let reason = revision.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
     Ok(Sheet {
-        title: format!("Revision {n}"),
+        title: titled(&format!("Revision {n}")),
         note: format!("{} changed {}{reason}", revision.by, revision.section),
         read_only: general.read_only,
         tables: vec![table],

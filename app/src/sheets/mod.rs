@@ -1,12 +1,13 @@
 //! The pages of Properties, laid out on the server: see [`crate::sheet`].
 
 mod history;
+mod rules;
 mod sections;
 mod security;
 mod spec;
 
 use serde_json::{Map, Value};
-use userlock_core::api::{Problem, SectionBody};
+use userlock_core::api::{Problem, ReadOnly, SectionBody};
 
 pub use sections::SECTIONS;
 pub use spec::Given;
@@ -14,11 +15,21 @@ pub use spec::Given;
 use crate::{
     api::{Area, Caller, Refused, Right},
     ports::SharedPorts,
-    sheet::{Form, Saved, Sheet},
+    sheet::{Cell, Field, Form, Saved, Sheet},
 };
 
 /// What a call gives, or why it was refused.
 type Outcome<T> = Result<T, Problem>;
+
+/// A cell with a text.
+fn cell(text: impl Into<String>) -> Cell {
+    Cell { text: text.into(), at: None }
+}
+
+/// Asks why something is done.
+fn reason_field() -> Field {
+    Field { name: "reason".into(), label: "Reason".into(), max: 500, ..Field::default() }
+}
 
 /// There is no such page.
 fn nothing() -> Problem {
@@ -45,7 +56,7 @@ pub async fn sheet(ports: SharedPorts, caller: Caller, slug: &str) -> Outcome<Sh
         button: "Save".into(),
         groups: spec::groups(spec.groups, &value),
     };
-    Ok(Sheet { title: spec.title.into(), note: spec.note.into(), read_only, form: Some(form), ..Sheet::default() })
+    Ok(Sheet { title: titled(spec.title), note: spec.note.into(), read_only, form: Some(form), ..Sheet::default() })
 }
 
 /// The page of Security, of an account, a role or a token.
@@ -71,7 +82,7 @@ pub async fn change(
     let spec = sections::section(&slug).ok_or_else(nothing)?;
     let body = ports.section(slug.clone()).await?;
     // A server that refuses every change says so first, whatever the fields are.
-    refuse_read_only(&body)?;
+    refuse_read_only(body.read_only.as_ref())?;
     let mut fields = spec::written(spec.groups, &given, &body.value).map_err(|refused| refused.0)?;
     if slug == "messages" {
         fields.retain(|_, text| text.as_str() != Some(""));
@@ -83,10 +94,15 @@ pub async fn change(
     Ok(Saved { etag: changed.etag, text: "Saved. The Backup has it within seconds.".into(), ..Saved::default() })
 }
 
+/// The title of a page of Properties.
+fn titled(title: &str) -> String {
+    format!("Properties \u{b7} {title}")
+}
+
 /// # Errors
 /// 409 on a Backup.
-fn refuse_read_only(body: &SectionBody) -> Outcome<()> {
-    match &body.read_only {
+fn refuse_read_only(read_only: Option<&ReadOnly>) -> Outcome<()> {
+    match read_only {
         Some(why) => Err(crate::api::problem(409, "read_only_on_backup", "This cannot be changed here", &why.reason)),
         None => Ok(()),
     }
@@ -119,7 +135,7 @@ pub async fn change_security(
     reason: Option<String>,
 ) -> Outcome<Saved> {
     let body = ports.section("security".to_owned()).await?;
-    refuse_read_only(&body)?;
+    refuse_read_only(body.read_only.as_ref())?;
     let part = slug.trim_start_matches("security").trim_start_matches('/').to_owned();
     if part == "tokens/new" {
         return security::make_token(ports, caller, &given).await;
@@ -131,3 +147,4 @@ pub async fn change_security(
 }
 
 pub use history::restore;
+pub use rules::{change as change_rule, sheet as rules_sheet};

@@ -15,9 +15,6 @@ pub struct SectionSpec {
     pub groups: &'static [GroupSpec],
 }
 
-/// Beside what is kept for a version that will act on it.
-const LATER: &str = "Kept and shown; nothing acts on it yet.";
-
 /// The sections whose pages are one form. Security is more than that, and Synchronization has a page of its own.
 pub const SECTIONS: &[SectionSpec] = &[
     SectionSpec {
@@ -48,15 +45,11 @@ pub const SECTIONS: &[SectionSpec] = &[
                 field(
                     "log_off_disallowed",
                     "Sessions that become disallowed",
-                    LATER,
+                    "",
                     Of::Check("are logged off when a rule changes"),
-                ),
-                field(
-                    "time_zone",
-                    "Time zone",
-                    "Its name, such as Europe/Paris. Kept and shown; nothing acts on it yet.",
-                    Of::Text(64),
-                ),
+                )
+                .later(),
+                field("time_zone", "Time zone", "Its name, such as Europe/Paris.", Of::Text(64)).later(),
                 field(
                     "realms",
                     "Realms that are one",
@@ -184,12 +177,7 @@ pub const SECTIONS: &[SectionSpec] = &[
             note: "",
             fields: &[
                 field("closed_sessions_hours", "Closed sessions", "Hours.", Of::Number(1, 8784)),
-                field(
-                    "event_log_days",
-                    "Session events",
-                    "Days. Kept and shown; nothing acts on it yet: all events stay.",
-                    Of::Number(1, 3660),
-                ),
+                field("event_log_days", "Session events", "Days.", Of::Number(1, 3660)).later(),
                 field("application_log_days", "Application log", "Days.", Of::Number(1, 3660)),
             ],
         }],

@@ -6,7 +6,7 @@ use userlock_core::{
     settings::{Access, Area as OfRights, Role},
 };
 
-use super::{Outcome, nothing, spec::Given};
+use super::{Outcome, cell, nothing, reason_field, spec::Given, titled};
 use crate::{
     api::{Area, Caller, Refused, Right},
     ports::SharedPorts,
@@ -15,10 +15,6 @@ use crate::{
 
 const ACTION: &str = "/fn/change-security";
 const HOME: &str = "/properties/security";
-
-fn cell(text: impl Into<String>) -> Cell {
-    Cell { text: text.into(), at: None }
-}
 
 fn at(at: i64) -> Cell {
     Cell { text: String::new(), at: Some(at) }
@@ -160,7 +156,7 @@ fn overview(
         ..Field::default()
     };
     Sheet {
-        title: "Security".into(),
+        title: titled("Security"),
         note: "Who may do what on both servers.".into(),
         form: Some(form("security", &body.etag, editable, "Save", vec![group("Sign-ins", "", vec![minutes])])),
         tables,
@@ -249,10 +245,10 @@ fn account(section: &SecuritySection, name: &str, etag: &str, editable: bool) ->
             ("etag", etag),
             ("form[x]", ""),
         ]),
-        field: Some(Field { name: "reason".into(), label: "Reason".into(), max: 500, ..Field::default() }),
+        field: Some(reason_field()),
     });
     Ok(Sheet {
-        title: if new { "New account".into() } else { format!("Account {name}") },
+        title: titled(&if new { "New account".to_owned() } else { format!("Account {name}") }),
         form: Some(form(
             &format!("security/accounts/{name}"),
             etag,
@@ -336,10 +332,10 @@ fn role(section: &SecuritySection, name: &str, etag: &str, editable: bool) -> Ou
         note: "Only a role that no account and no token has can be deleted.".into(),
         danger: true,
         hidden: hidden(&[("slug", &format!("security/roles/{}/delete", role.name)), ("etag", etag), ("form[x]", "")]),
-        field: Some(Field { name: "reason".into(), label: "Reason".into(), max: 500, ..Field::default() }),
+        field: Some(reason_field()),
     });
     Ok(Sheet {
-        title: if new { "New role".into() } else { format!("Role {name}") },
+        title: titled(&if new { "New role".to_owned() } else { format!("Role {name}") }),
         form: Some(form(
             &format!("security/roles/{name}"),
             etag,
@@ -372,7 +368,7 @@ fn new_token(section: &SecuritySection, etag: &str, editable: bool) -> Sheet {
     };
     let fields = vec![text("name", "Name", "What it is for. Another token of this name is replaced.", ""), role, days];
     Sheet {
-        title: "New token".into(),
+        title: titled("New token"),
         note: "The token is shown once, when it is made.".into(),
         form: Some(form("security/tokens/new", etag, editable, "Make token", vec![group("", "", fields)])),
         ..Sheet::default()

@@ -48,8 +48,10 @@ pub struct Spec {
     pub name: &'static str,
     /// What it is called.
     pub label: &'static str,
-    /// More of that.
+    /// How to give it.
     pub help: &'static str,
+    /// What is to be known of it, also where it is only read.
+    pub note: &'static str,
     /// How it is given.
     pub of: Of,
 }
@@ -67,7 +69,7 @@ pub struct GroupSpec {
 
 /// A field.
 pub const fn field(name: &'static str, label: &'static str, help: &'static str, of: Of) -> Spec {
-    Spec { name, label, help, of }
+    Spec { name, label, help, note: "", of }
 }
 
 const OFFLINE: &[(&str, &str)] =
@@ -76,6 +78,13 @@ const OFFLINE: &[(&str, &str)] =
 const OFFLINE_DAYS: u64 = 30;
 
 impl Spec {
+    /// Of one that is kept for a version that will act on it.
+    #[must_use]
+    pub const fn later(mut self) -> Self {
+        self.note = "Kept and shown; nothing acts on it yet.";
+        self
+    }
+
     fn is_secret(&self) -> bool {
         matches!(self.of, Of::Secret)
     }
@@ -91,7 +100,7 @@ impl Spec {
         let texts = |value: &Value| -> Vec<String> {
             value.as_array().map(|items| items.iter().map(plain).collect()).unwrap_or_default()
         };
-        let yes_or_no = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
+        let is_set = value.get("set").and_then(Value::as_bool).map(|set| if set { "set" } else { "not set" });
         let options = |options: &[(&str, &str)]| -> Vec<(String, String)> {
             options.iter().map(|(value, word)| ((*value).to_owned(), (*word).to_owned())).collect()
         };
@@ -102,6 +111,7 @@ impl Spec {
             name: self.name.to_owned(),
             label: self.label.to_owned(),
             help: self.help.to_owned(),
+            note: self.note.to_owned(),
             value: plain(value),
             text: plain(value),
             ..Field::default()
@@ -113,7 +123,7 @@ impl Spec {
             Of::Check(meaning) => {
                 shown.kind = Kind::Check;
                 shown.options = vec![("true".to_owned(), meaning.to_owned())];
-                shown.text = yes_or_no(value.as_bool() == Some(true));
+                shown.text = if value.as_bool() == Some(true) { meaning } else { "no" }.to_owned();
             }
             Of::Choice(known) => {
                 shown.kind = Kind::Choice;
@@ -134,9 +144,8 @@ impl Spec {
             }
             Of::Secret => {
                 shown.kind = Kind::Secret;
-                let set = value.get("set").and_then(Value::as_bool) == Some(true);
                 (shown.value, shown.max) = (String::new(), 1024);
-                shown.text = if set { "set" } else { "not set" }.to_owned();
+                shown.text = is_set.unwrap_or("not set").to_owned();
             }
             Of::OfflinePolicy => {
                 shown.kind = Kind::Choice;
@@ -156,7 +165,10 @@ impl Spec {
                 // As text it is part of the policy.
                 shown.text = String::new();
             }
-            Of::Fact => shown.kind = Kind::Fact,
+            Of::Fact => {
+                shown.kind = Kind::Fact;
+                shown.text = is_set.map_or(shown.text, str::to_owned);
+            }
         }
         if shown.text.is_empty() && !matches!(self.of, Of::OfflineDays) {
             shown.text = "none".to_owned();
@@ -285,7 +297,10 @@ mod tests {
         let shown = groups(SPECS, &section());
         assert_eq!(Value::from(written(SPECS, &given(&shown), &section()).unwrap()), section());
         let text = |name: &str| shown[0].fields.iter().find(|f| f.name == name).unwrap().text.clone();
-        assert_eq!((text("tls"), text("on"), text("password")), ("from the start".into(), "yes".into(), "set".into()));
+        assert_eq!(
+            (text("tls"), text("on"), text("password")),
+            ("from the start".into(), "is on".into(), "set".into())
+        );
         assert_eq!(text("offline_policy"), "allow users seen on the machine in the last 7 days");
     }
 

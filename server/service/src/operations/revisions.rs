@@ -156,6 +156,11 @@ fn shown(field: &str, value: &Value) -> String {
     if matches!(name, "zone_key_hash" | "password_hash" | "hash") {
         return "(secret)".to_owned();
     }
+    if matches!(name, "at" | "expires")
+        && let Some(time) = value.as_i64().and_then(chrono::DateTime::from_timestamp_millis)
+    {
+        return time.format("%Y-%m-%d %H:%M:%S UTC").to_string();
+    }
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     if text.chars().count() <= MAX_SHOWN { text } else { text.chars().take(MAX_SHOWN).chain(['…']).collect() }
 }
@@ -180,6 +185,7 @@ fn walk(path: String, value: Value, found: &mut BTreeMap<String, Value>) {
         }
         // What is not configured is not there.
         Value::Null => {}
+        Value::Array(items) if items.is_empty() => {}
         value => _ = found.insert(path, value),
     }
 }

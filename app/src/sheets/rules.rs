@@ -1,0 +1,297 @@
+//! Protected accounts: the list of the rules, and a rule.
+
+use userlock_core::{
+    api::{Problem, ProtectedAccountView, Section},
+    settings::{Limits, ProtectedAccountInput, Subject, SubjectKind},
+};
+
+use super::{Outcome, cell, nothing, reason_field, spec::Given};
+use crate::{
+    api::{Area, Caller, Refused, Right, RuleId},
+    ports::SharedPorts,
+    present::{number::grouped, query},
+    sheet::{Action, Field, Form, Group, Kind, Row, Saved, Sheet, Table},
+};
+
+const HOME: &str = "/protected-accounts";
+const ACTION: &str = "/fn/change-rule";
+/// Rules on one page of the list.
+const PAGE: u32 = 100;
+/// The largest limit.
+const MAX_LIMIT: u32 = 100_000;
+
+/// The limits, by field and word.
+const LIMITS: [(&str, &str); 6] = [
+    ("total", "In total"),
+    ("workstation", "Workstation"),
+    ("terminal", "Terminal"),
+    ("vpn", "VPN"),
+    ("wifi", "Wi-Fi"),
+    ("web", "Web"),
+];
+
+fn limit_of(limits: &Limits, field: &str) -> Option<u32> {
+    limits.each().find(|(name, _)| *name == field).and_then(|(_, limit)| limit)
+}
+
+fn name_of(subject: &Subject) -> String {
+    if subject.kind == SubjectKind::Everybody { "Everybody".into() } else { subject.name.clone() }
+}
+
+fn kind_text(kind: SubjectKind) -> &'static str {
+    match kind {
+        SubjectKind::Everybody => "each account for itself",
+        SubjectKind::User => "user",
+        SubjectKind::Group => "group",
+        SubjectKind::Ou => "organizational unit",
+    }
+}
+
+fn no_rule() -> Problem {
+    crate::api::problem(404, "not_found", "There is no such rule", "It may have been deleted.")
+}
+
+/// The list (an empty part), the page of a new rule (`new`), or of one by its name.
+pub async fn sheet(ports: SharedPorts, caller: Caller, part: &str) -> Outcome<Sheet> {
+    let may = caller.may(Right::Write(Area::ProtectedAccounts));
+    match part.split('/').collect::<Vec<_>>().as_slice() {
+        [""] => list(ports, may, None).await,
+        ["after", cursor] => list(ports, may, Some((*cursor).to_owned())).await,
+        ["new"] => {
+            let Section { read_only, .. } = ports.protected_accounts(1, None).await?;
+            Ok(rule_sheet("New rule", None, may && read_only.is_none(), read_only))
+        }
+        [id] => {
+            let id: RuleId = id.parse().map_err(|_| nothing())?;
+            let Section { value, read_only, .. } = ports.protected_account(id).await?;
+            Ok(rule_sheet("Protected account", Some(value), may && read_only.is_none(), read_only))
+        }
+        _ => Err(nothing()),
+    }
+}
+
+async fn list(ports: SharedPorts, may: bool, cursor: Option<String>) -> Outcome<Sheet> {
+    let Section { value: page, read_only, .. } = ports.protected_accounts(PAGE, cursor).await?;
+    let editable = may && read_only.is_none();
+    let row = |rule: ProtectedAccountView| {
+        let account = rule.account;
+        let limits = LIMITS.map(|(field, _)| match limit_of(&account.limits, field) {
+            None => cell("\u{2014}"),
+            Some(0) => cell("none"),
+            Some(n) => cell(grouped(n.into())),
+        });
+        Row {
+            href: editable.then(|| format!("{HOME}/{}", account.id)),
+            cells: [cell(name_of(&account.subject)), cell(kind_text(account.subject.kind))]
+                .into_iter()
+                .chain(limits)
+                .collect(),
+            action: None,
+        }
+    };
+    let columns = ["Account", "Subject"].into_iter().chain(LIMITS.map(|(_, word)| word)).map(str::to_owned).collect();
+    let total = page.total.unwrap_or_default();
+    let table = Table {
+        heading: if total == 0 { "No rules yet".into() } else { "Limits of simultaneous sessions".into() },
+        note: if total == 0 {
+            "Without a rule every user may have any number of sessions. The first rule is often one for everybody: two workstations, one VPN.".into()
+        } else {
+            "A user's own rule comes before a group's, and that before everybody's. \u{2014}: not configured, so no limit by this rule. none: no such session at all.".into()
+        },
+        add: editable.then(|| (format!("{HOME}/new"), "New rule".to_owned())),
+        columns,
+        rows: page.items.into_iter().map(row).collect(),
+        next: page.next.map(|cursor| (format!("{HOME}/after/{}", query::encode(&cursor)), "Next page".to_owned())),
+        ..Table::default()
+    };
+    Ok(Sheet {
+        title: "Protected accounts".into(),
+        count: grouped(total),
+        read_only,
+        tables: vec![table],
+        ..Sheet::default()
+    })
+}
+
+fn rule_sheet(
+    title: &str,
+    rule: Option<ProtectedAccountView>,
+    editable: bool,
+    read_only: Option<userlock_core::api::ReadOnly>,
+) -> Sheet {
+    let id = rule.as_ref().map_or_else(|| "new".to_owned(), |rule| rule.account.id.to_string());
+    let etag = rule.as_ref().map(|rule| rule.etag.clone()).unwrap_or_default();
+    let (subject, limits) = match rule {
+        Some(rule) => (rule.account.subject, rule.account.limits),
+        None => (Subject { kind: SubjectKind::User, name: String::new() }, Limits::default()),
+    };
+    let kinds = [
+        ("user", "a user", SubjectKind::User),
+        ("group", "each member of a group", SubjectKind::Group),
+        ("everybody", "everybody, each account for itself", SubjectKind::Everybody),
+    ];
+    let kind = Field {
+        name: "kind".into(),
+        label: "Subject".into(),
+        kind: Kind::Choice,
+        value: kinds.iter().find(|(_, _, kind)| *kind == subject.kind).map_or("user", |(value, ..)| value).into(),
+        text: kind_text(subject.kind).into(),
+        options: kinds.iter().map(|(value, word, _)| ((*value).into(), (*word).into())).collect(),
+        ..Field::default()
+    };
+    let name = Field {
+        name: "name".into(),
+        label: "Name".into(),
+        help:
+            "As it is typed at logon; CORP\\alice and alice@corp are one where the zone maps them. Empty for everybody."
+                .into(),
+        value: subject.name.clone(),
+        text: name_of(&subject),
+        max: 256,
+        ..Field::default()
+    };
+    let limit = |(field, word): (&str, &str)| {
+        let value = limit_of(&limits, field).map(|n| n.to_string()).unwrap_or_default();
+        let text = match limit_of(&limits, field) {
+            None => "not configured".to_owned(),
+            Some(0) => "none at all".to_owned(),
+            Some(n) => grouped(n.into()),
+        };
+        Field {
+            name: field.into(),
+            label: word.into(),
+            kind: Kind::Number,
+            max: MAX_LIMIT,
+            value,
+            text,
+            ..Field::default()
+        }
+    };
+    let groups = vec![
+        Group { heading: "Whom it is about".into(), note: String::new(), fields: vec![kind, name] },
+        Group {
+            heading: "Simultaneous sessions".into(),
+            note: "Empty: not configured. 0: none at all.".into(),
+            fields: LIMITS.map(limit).into(),
+        },
+    ];
+    let delete = (editable && id != "new").then(|| Action {
+        action: ACTION.into(),
+        button: "Delete rule".into(),
+        note: "Sessions that are open stay open; the next logon is decided by the rules that remain.".into(),
+        danger: true,
+        hidden: vec![
+            ("slug".into(), format!("{id}/delete")),
+            ("etag".into(), etag.clone()),
+            ("form[x]".into(), String::new()),
+        ],
+        field: Some(reason_field()),
+    });
+    let form = Form { action: ACTION.into(), slug: id, etag, editable, button: "Save rule".into(), groups };
+    Sheet {
+        title: title.into(),
+        read_only,
+        form: Some(form),
+        actions: delete.into_iter().collect(),
+        ..Sheet::default()
+    }
+}
+
+/// The rule as a form gives it.
+fn input(given: &Given, reason: Option<String>) -> Result<ProtectedAccountInput, Refused> {
+    let text = |name: &str| given.get(name).map(|text| text.trim()).unwrap_or_default();
+    let kind = match text("kind") {
+        "everybody" => SubjectKind::Everybody,
+        "user" => SubjectKind::User,
+        "group" => SubjectKind::Group,
+        _ => return Err(Refused::field("kind", "Subject: choose whom the rule is about.")),
+    };
+    let limit = |(field, word): (&str, &str)| match text(field) {
+        "" => Ok(None),
+        number => match number.parse::<u32>() {
+            Ok(n) if n <= MAX_LIMIT => Ok(Some(n)),
+            _ => Err(Refused::field(
+                field,
+                &format!(
+                    "{word}: must be a number from 0 to {MAX_LIMIT}, or empty for \u{201c}not configured\u{201d}."
+                ),
+            )),
+        },
+    };
+    let [total, workstation, terminal, vpn, wifi, web] = LIMITS.map(limit);
+    let limits =
+        Limits { total: total?, workstation: workstation?, terminal: terminal?, vpn: vpn?, wifi: wifi?, web: web? };
+    let name = if kind == SubjectKind::Everybody { String::new() } else { text("name").to_owned() };
+    Ok(ProtectedAccountInput { subject: Subject { kind, name }, limits, reason })
+}
+
+/// A problem that calls its field as the form does.
+fn labelled(mut problem: Problem) -> Problem {
+    let Some(field) = problem.field.clone() else { return problem };
+    let name = match field.rsplit('.').next().unwrap_or_default() {
+        "subject" => "name",
+        name => name,
+    };
+    let label = match name {
+        "name" => "Name",
+        "kind" => "Subject",
+        other => LIMITS.iter().find(|(field, _)| *field == other).map_or("Reason", |(_, word)| word),
+    };
+    if let Some(rest) = problem.detail.strip_prefix(&field).and_then(|rest| rest.strip_prefix(':')) {
+        problem.detail = format!("{label}:{rest}");
+    }
+    problem.field = Some(name.to_owned());
+    problem
+}
+
+/// Makes, changes or deletes a rule as a form says.
+///
+/// # Errors
+/// 404, 409, 412, 422 with the field.
+pub async fn change(
+    ports: SharedPorts,
+    caller: Caller,
+    slug: String,
+    etag: String,
+    given: Given,
+    reason: Option<String>,
+) -> Outcome<Saved> {
+    let section = ports.protected_accounts(1, None).await?;
+    super::refuse_read_only(section.read_only.as_ref())?;
+    let saved = |text: String| Saved { etag: String::new(), text, to: HOME.into(), secret: None };
+    if let Some(id) = slug.strip_suffix("/delete") {
+        let id = id.parse().map_err(|_| no_rule())?;
+        ports.delete_protected_account(caller, id, etag, reason).await?;
+        return Ok(saved("The rule is deleted. It holds no longer from the next logon.".into()));
+    }
+    let input = input(&given, reason).map_err(|refused| refused.0)?;
+    let view = if slug == "new" {
+        ports.create_protected_account(caller, input).await
+    } else {
+        let id = slug.parse().map_err(|_| no_rule())?;
+        ports.change_protected_account(caller, id, etag, input).await
+    };
+    let view = view.map_err(labelled)?;
+    Ok(saved(format!("The rule for {} is saved. It holds from the next logon.", view.account.subject)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_limit_is_not_configured_and_zero_forbids() {
+        let given = |pairs: &[(&str, &str)]| -> Given {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let form = given(&[("kind", "user"), ("name", " alice "), ("total", ""), ("terminal", "0")]);
+        let read = input(&form, None).unwrap();
+        assert_eq!(read.subject.name, "alice");
+        assert_eq!((read.limits.total, read.limits.terminal), (None, Some(0)));
+        for (name, value) in [("vpn", "-1"), ("web", "100001"), ("kind", "nobody")] {
+            let mut wrong = form.clone();
+            wrong.insert(name.into(), value.into());
+            assert_eq!(input(&wrong, None).unwrap_err().0.field.as_deref(), Some(name));
+        }
+    }
+}
