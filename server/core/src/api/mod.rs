@@ -2,12 +2,14 @@
 
 mod log;
 mod overview;
+mod own;
 mod server;
 mod sessions;
 mod synchronization;
 
 pub use log::*;
 pub use overview::*;
+pub use own::*;
 pub use server::*;
 pub use sessions::*;
 pub use synchronization::*;

@@ -159,6 +159,31 @@ static CALLS: &[Call] = &[
         .takes(named::<api::SynchronizationSection>)
         .gives(named::<api::SynchronizationSection>)
         .with_revision(),
+    call("get", "/api/v1/settings/email", "200", "The section `email` of this server")
+        .gives(named::<api::EmailSection>),
+    call("put", "/api/v1/settings/email", "200", "Change the section `email` of this server")
+        .takes(named::<api::EmailChange>)
+        .gives(named::<api::EmailSection>)
+        .with_revision(),
+    call("post", "/api/v1/settings/email/test", "200", "Send a test message; nothing is kept")
+        .takes(named::<api::EmailTest>)
+        .gives(named::<api::TestReport>),
+    call("get", "/api/v1/settings/database", "200", "The section `database` of this server")
+        .gives(named::<api::DatabaseSection>),
+    call("put", "/api/v1/settings/database", "200", "Change the section `database` of this server")
+        .takes(named::<api::DatabaseChange>)
+        .gives(named::<api::DatabaseSection>)
+        .with_revision(),
+    call("get", "/api/v1/settings/database/status", "200", "Whether the database of this server is in use")
+        .gives(named::<api::DatabaseStatus>),
+    call(
+        "post",
+        "/api/v1/settings/database/test",
+        "200",
+        "Test a database; nothing is kept, and nothing is changed in it",
+    )
+    .takes(named::<api::DatabaseTest>)
+    .gives(named::<api::DatabaseReport>),
     call("get", "/api/v1/protected-accounts", "200", "The rules").query(paged).gives(page::<api::ProtectedAccountView>),
     call("post", "/api/v1/protected-accounts", "201", "Make a rule")
         .takes(named::<settings::ProtectedAccountInput>)

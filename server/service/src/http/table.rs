@@ -52,6 +52,13 @@ pub static TABLE: &[Route] = &[
     route(Method::PUT, "/api/v1/settings/synchronization", Right::Administer, || {
         put(api::settings::put_synchronization)
     }),
+    route(Method::GET, "/api/v1/settings/email", Right::Read, || get(api::own::email)),
+    route(Method::PUT, "/api/v1/settings/email", Right::Administer, || put(api::own::put_email)),
+    route(Method::POST, "/api/v1/settings/email/test", Right::Administer, || post(api::own::test_email)),
+    route(Method::GET, "/api/v1/settings/database", Right::Read, || get(api::own::database)),
+    route(Method::PUT, "/api/v1/settings/database", Right::Administer, || put(api::own::put_database)),
+    route(Method::GET, "/api/v1/settings/database/status", Right::Read, || get(api::own::database_status)),
+    route(Method::POST, "/api/v1/settings/database/test", Right::Administer, || post(api::own::test_database)),
     route(Method::GET, "/api/v1/protected-accounts", Right::Read, || get(api::settings::protected_accounts)),
     route(Method::POST, "/api/v1/protected-accounts", Right::Administer, || {
         post(api::settings::create_protected_account)

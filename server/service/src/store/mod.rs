@@ -1,5 +1,6 @@
 //! What is on the disk. SQL stands here alone.
 
+pub mod own;
 pub mod product;
 pub mod runs;
 pub mod state;

@@ -6,12 +6,8 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use serde::Serialize;
-use userlock_core::{
-    api::{GeneralSection, SynchronizationSection},
-    id::DecisionId as RuleId,
-    settings::ProtectedAccountInput,
-};
+use serde::{Serialize, de::DeserializeOwned};
+use userlock_core::{api::GeneralSection, id::DecisionId as RuleId, settings::ProtectedAccountInput};
 
 use super::lists::PageQuery;
 use crate::{
@@ -24,7 +20,7 @@ use crate::{
 };
 
 /// A body with its `ETag`.
-fn with_etag(status: StatusCode, body: &impl Serialize, etag: &str) -> Response {
+pub(super) fn with_etag(status: StatusCode, body: &impl Serialize, etag: &str) -> Response {
     let mut response = (status, Json(body)).into_response();
     if let Ok(etag) = HeaderValue::from_str(etag) {
         response.headers_mut().insert(header::ETAG, etag);
@@ -33,7 +29,7 @@ fn with_etag(status: StatusCode, body: &impl Serialize, etag: &str) -> Response 
 }
 
 /// The revision that a change is made to; it must be there.
-fn base(headers: &HeaderMap) -> Answer<&str> {
+pub(super) fn base(headers: &HeaderMap) -> Answer<&str> {
     if_match(headers).ok_or_else(problem::precondition_required)
 }
 
@@ -82,7 +78,7 @@ pub async fn put_synchronization(
 }
 
 /// Takes `reason` out of the body, whose other fields are all known.
-fn section_and_reason(body: &UnreadJson) -> Answer<(SynchronizationSection, Option<String>)> {
+pub(super) fn section_and_reason<T: DeserializeOwned>(body: &UnreadJson) -> Answer<(T, Option<String>)> {
     let mut fields: serde_json::Map<String, serde_json::Value> = body.read()?;
     let reason = fields.remove("reason").unwrap_or_default();
     let reason: Option<String> =
