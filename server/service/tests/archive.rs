@@ -13,6 +13,7 @@ mod common;
 use std::sync::Arc;
 
 use common::postgres::{PASSWORD, Postgres as Cluster};
+use sqlx::{ConnectOptions as _, Connection as _};
 use userlock_core::{
     api::ServerRole,
     id::{ServerId, ZoneId},
@@ -138,11 +139,11 @@ async fn a_file_that_is_no_archive_stays_as_it_is() {
     assert_eq!(std::fs::read_to_string(&text).unwrap(), content);
 
     // The database of another program.
-    let (_, writer) = userlock_service::store::state::open(dir.path()).await.unwrap();
-    drop(writer);
-    let elsewhere = tempfile::tempdir().unwrap();
-    std::fs::copy(dir.path().join("state.sqlite"), elsewhere.path().join("copy.sqlite")).unwrap();
-    let database = Sqlite::open(elsewhere.path(), "copy.sqlite").await.unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(dir.path().join("books.sqlite"));
+    let mut other = options.create_if_missing(true).connect().await.unwrap();
+    sqlx::query("create table books (n integer)").execute(&mut other).await.unwrap();
+    other.close().await.unwrap();
+    let database = Sqlite::open(dir.path(), "books.sqlite").await.unwrap();
     let refused = database.claim(&mark(1)).await.unwrap_err();
     assert!(matches!(&refused, ArchiveError::Foreign(text) if text.contains("another program")), "{refused}");
     database.close().await;

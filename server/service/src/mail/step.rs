@@ -83,19 +83,30 @@ async fn protect(
     let from_the_start = if email.tls == MailTls::Tls { Some(parameters()?) } else { None };
     let connecting = AsyncSmtpConnection::connect_tokio1(address, None, hello, from_the_start, None);
     let connected = tokio::time::timeout(ANSWER, connecting).await;
+    // With TLS from the start it is TLS that answers first, or does not.
+    let (step, advice) = match email.tls {
+        MailTls::Tls => ("tls", "Is this a port for STARTTLS, such as 587?"),
+        MailTls::StartTls | MailTls::None => ("connect", "Is this a port for TLS from the start, such as 465?"),
+    };
+    if email.tls == MailTls::Tls {
+        pass("connect", format!("{address} accepts connections"));
+    }
     let mut connection = connected
-        .map_err(|_| {
-            let advice = match email.tls {
-                MailTls::Tls => "Is this a port for STARTTLS, such as 587?",
-                MailTls::StartTls | MailTls::None => "Is this a port for TLS from the start, such as 465?",
+        .map_err(|_| (step, format!("{address} took the connection and said nothing within 10 s. {advice}")))?
+        .map_err(|error| {
+            let text = said(&error);
+            let message = match email.tls {
+                MailTls::Tls if is_of_certificate(&error) => format!("TLS failed: {text}. {CERTIFICATE}"),
+                MailTls::Tls => format!("TLS failed: {text}. {advice}"),
+                MailTls::StartTls | MailTls::None => {
+                    format!("{address} does not speak as a mail server does: {text}.")
+                }
             };
-            ("connect", format!("{address} took the connection and said nothing within 10 s. {advice}"))
-        })?
-        .map_err(|error| match (email.tls, is_of_tls(&error)) {
-            (MailTls::Tls, true) => ("tls", format!("TLS failed: {}. {CERTIFICATE}", said(&error))),
-            _ => ("connect", format!("{address} does not speak as a mail server does: {}.", said(&error))),
+            (step, message)
         })?;
-    pass("connect", format!("a mail server answers at {address}"));
+    if email.tls != MailTls::Tls {
+        pass("connect", format!("a mail server answers at {address}"));
+    }
     match email.tls {
         MailTls::None => pass("tls", "not protected, as it is set: what is said goes in clear".to_owned()),
         MailTls::Tls => pass("tls", "TLS from the start; the certificate is valid".to_owned()),
@@ -108,7 +119,10 @@ async fn protect(
             tokio::time::timeout(ANSWER, connection.starttls(parameters()?, hello))
                 .await
                 .map_err(|_| ("tls", "the mail server did not come to TLS within 10 s.".to_owned()))?
-                .map_err(|error| ("tls", format!("STARTTLS failed: {}. {CERTIFICATE}", said(&error))))?;
+                .map_err(|error| {
+                    let advice = if is_of_certificate(&error) { CERTIFICATE } else { "Nothing was said without it." };
+                    ("tls", format!("STARTTLS failed: {}. {advice}", said(&error)))
+                })?;
             pass("tls", "STARTTLS; the certificate is valid".to_owned());
         }
     }
@@ -175,13 +189,15 @@ fn shortened(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_SAID).collect()
 }
 
-/// Whether TLS itself failed, as the certificate does that nobody trusts.
-fn is_of_tls(error: &SmtpError) -> bool {
+/// Whether it is the mail server's certificate that is not right.
+fn is_of_certificate(error: &SmtpError) -> bool {
+    let of_certificate = |error: &rustls::Error| matches!(error, rustls::Error::InvalidCertificate(_));
     let mut next: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(error) = next {
         // An I/O error has what it wraps as its inner error, and tells that one's source as its own.
         let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if error.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+        let inner = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        if error.downcast_ref::<rustls::Error>().or(inner).is_some_and(of_certificate) {
             return true;
         }
         next = error.source();
