@@ -3,6 +3,7 @@
 mod log;
 mod overview;
 mod own;
+mod secret;
 mod server;
 mod sessions;
 mod synchronization;
@@ -10,6 +11,7 @@ mod synchronization;
 pub use log::*;
 pub use overview::*;
 pub use own::*;
+pub use secret::{SecretChange, SecretState};
 pub use server::*;
 pub use sessions::*;
 pub use synchronization::*;

@@ -35,11 +35,15 @@ async fn look(archive: &Archive, zone: &Zone, journal: &Journal, trouble: &mut E
     let _turn = archive.turn().await;
     let settings = zone.own().database_of(zone.role());
     if archive.is_as(&settings) {
-        let message = match archive.backend() {
-            Some(backend) => format!("The Database is in use. {}", backend.place()),
-            None => "The Database is off.".to_owned(),
-        };
-        trouble.heal(journal, catalogue::DATABASE_OPENED, message, details([]));
+        // Somebody has set another one meanwhile, or none: what was wrong with the one before is over.
+        match archive.backend() {
+            Some(backend) => {
+                let place = backend.place();
+                let message = format!("The Database is in use. {place}");
+                trouble.heal(journal, catalogue::DATABASE_OPENED, message, details([("place", &place)]));
+            }
+            None => *trouble = Episode::default(),
+        }
         return;
     }
     match archive.open(&settings, &Mark::of(zone)).await {

@@ -21,7 +21,9 @@ const REACH: Duration = Duration::from_secs(5);
 /// What the mail server is asked it answers within this time.
 const ANSWER: Duration = Duration::from_secs(10);
 /// It may look at a message for longer before it accepts it.
-const ACCEPT: Duration = Duration::from_secs(20);
+const ACCEPT: Duration = Duration::from_secs(15);
+/// Taking leave is politeness, and is given up soon.
+const LEAVE: Duration = Duration::from_secs(2);
 /// What a mail server says is shown up to so many characters.
 const MAX_SAID: usize = 300;
 
@@ -43,8 +45,8 @@ pub async fn send(email: &Email, hello: &ClientId, message: &Message, pass: Pass
         accept(&mut connection, message, pass).await
     };
     let result = sent.await;
-    // Politeness; what was accepted is accepted.
-    _ = tokio::time::timeout(ANSWER, connection.quit()).await;
+    // What was accepted is accepted.
+    _ = tokio::time::timeout(LEAVE, connection.quit()).await;
     result
 }
 
@@ -112,7 +114,7 @@ async fn protect(
         MailTls::Tls => pass("tls", "TLS from the start; the certificate is valid".to_owned()),
         MailTls::StartTls => {
             if !connection.can_starttls() {
-                _ = tokio::time::timeout(ANSWER, connection.quit()).await;
+                _ = tokio::time::timeout(LEAVE, connection.quit()).await;
                 let message = "the mail server offers no STARTTLS, and nothing was said without. Check the port, or choose another way under TLS.";
                 return Err(("tls", message.to_owned()));
             }
