@@ -7,7 +7,10 @@ use userlock_core::{
 
 use crate::{
     archive::{self, Mark},
-    http::{problem::Answer, state::App},
+    http::{
+        problem::{self, Answer},
+        state::App,
+    },
     log::{catalogue, details},
 };
 
@@ -31,6 +34,19 @@ impl App {
     /// # Errors
     /// 412, 422.
     pub async fn change_database(
+        &self,
+        by: &str,
+        etag: &str,
+        change: DatabaseChange,
+        reason: Option<String>,
+    ) -> Answer<Section<DatabaseSection>> {
+        let (app, by, etag) = (self.clone(), by.to_owned(), etag.to_owned());
+        // Whoever asked may go away meanwhile: the database is marked and set all the same, or neither.
+        let change = async move { app.change_database_now(&by, &etag, change, reason).await };
+        tokio::spawn(change).await.unwrap_or_else(|_| Err(problem::internal()))
+    }
+
+    async fn change_database_now(
         &self,
         by: &str,
         etag: &str,
