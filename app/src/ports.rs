@@ -28,9 +28,9 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use userlock_core::{
     api::{
-        ActionRequest, ActionResponse, LogEvent, LogQuery, Overview, Page, Problem, ProtectedAccountView,
-        RevisionDifference, RevisionView, RunStarted, RunView, Section, SectionBody, SessionQuery, SessionView,
-        SignInView, SynchronizationSection, SynchronizationView, TestReport,
+        ActionRequest, ActionResponse, DatabaseStatus, LogEvent, LogQuery, Overview, OwnRevision, Page, Problem,
+        ProtectedAccountView, RevisionDifference, RevisionView, RunStarted, RunView, Section, SectionBody,
+        SessionQuery, SessionView, SignInView, SynchronizationSection, SynchronizationView, TestReport,
     },
     event::SessionKey,
     id::{Digest, RunId},
@@ -148,6 +148,24 @@ pub trait Ports: Send + Sync {
 
     /// What differs between a revision and another, the one before unless it is named.
     fn revision(&self, caller: Caller, n: u64, with: Option<u64>) -> Answer<'_, RevisionDifference>;
+
+    /// The last changes of this server's own settings, the newest first.
+    fn own_revisions(&self) -> Answer<'_, Vec<OwnRevision>>;
+
+    /// One of them.
+    fn own_revision(&self, n: u64) -> Answer<'_, OwnRevision>;
+
+    /// Brings back what a section became by one of them, and tells the present `ETag`.
+    fn restore_own(&self, caller: Caller, n: u64, etag: String, reason: Option<String>) -> Answer<'_, String>;
+
+    /// Sends a test message by the settings that are kept.
+    fn test_email(&self, to: String) -> Answer<'_, TestReport>;
+
+    /// Tests the database of the settings that are kept.
+    fn test_database(&self) -> Answer<'_, TestReport>;
+
+    /// Whether the database is in use.
+    fn database_status(&self) -> Answer<'_, DatabaseStatus>;
 
     /// Brings back the section that a revision changed, and tells the present `ETag`.
     fn restore(&self, caller: Caller, n: u64, etag: String, reason: Option<String>) -> Answer<'_, String>;

@@ -68,7 +68,7 @@ where
     match &outcome {
         Ok(value) if accepts_html() => {
             let told = told(value);
-            send_back(told.to.as_deref(), Some(&Flash { ok: true, text: told.text, field: None }));
+            send_back(told.to.as_deref(), Some(&Flash { ok: told.ok, text: told.text, field: None }));
         }
         Ok(_) => {}
         Err(refused) => set_status(refused),
@@ -97,17 +97,19 @@ pub(super) struct Told {
     pub text: String,
     /// The page to go to; the one that it came from when absent.
     pub to: Option<String>,
+    /// Whether it is good news.
+    pub ok: bool,
 }
 
 impl Told {
     /// Goes back to the page that the form is on.
     pub fn here(text: impl Into<String>) -> Self {
-        Self { text: text.into(), to: None }
+        Self { text: text.into(), to: None, ok: true }
     }
 
     /// Goes to another page.
     pub fn at(to: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { text: text.into(), to: Some(to.into()) }
+        Self { text: text.into(), to: Some(to.into()), ok: true }
     }
 }
 

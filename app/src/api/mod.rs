@@ -104,6 +104,8 @@ pub const SERVER_FUNCTIONS: &[ServerFunction] = &[
     post("/fn/change-section", Right::Write(Area::Settings)),
     post("/fn/change-security", Right::Write(Area::Security)),
     post("/fn/end-sign-in", Right::Write(Area::Security)),
+    post("/fn/test-section", Right::Write(Area::Settings)),
+    post("/fn/restore-own-revision", Right::Write(Area::Settings)),
     post("/fn/restore-revision", Right::Write(Area::Settings)),
     get("/fn/synchronization-section", Right::Read(Area::Settings)),
     post("/fn/change-synchronization-section", Right::Write(Area::Settings)),

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use leptos::{server, server_fn::codec::GetUrl};
 
+use userlock_core::api::TestReport;
+
 use super::{Refused, text::Json};
 use crate::sheet::{Saved, Sheet};
 
@@ -83,6 +85,25 @@ pub async fn end_sign_in(id: String) -> Result<Saved, Refused> {
         Ok(Saved { text: "The sign-in has ended.".into(), to: "/properties/security".into(), ..Saved::default() })
     };
     super::answer::act(super::Right::Write(super::Area::Security), call, told).await
+}
+
+/// Tests the e-mail settings or the database as they are kept.
+#[server(name = TestSection, prefix = "/fn", endpoint = "test-section", output = Json)]
+pub async fn test_section(slug: String, #[server(default)] to: String) -> Result<TestReport, Refused> {
+    let call = |ports, _| crate::sheets::test_section(ports, slug, to);
+    super::answer::act(super::Right::Write(super::Area::Settings), call, |report: &TestReport| super::answer::Told {
+        ok: report.ok,
+        ..super::answer::Told::here(crate::present::words::test_result(report))
+    })
+    .await
+}
+
+/// Brings back what a section of this server became by a change.
+#[server(name = RestoreOwnRevision, prefix = "/fn", endpoint = "restore-own-revision", output = Json)]
+pub async fn restore_own_revision(n: u64, etag: String, #[server(default)] reason: String) -> Result<Saved, Refused> {
+    let reason = crate::present::words::given(&reason);
+    let call = |ports, caller| crate::sheets::restore_own(ports, caller, n, etag, reason);
+    super::answer::act(super::Right::Write(super::Area::Settings), call, told).await
 }
 
 /// Brings back a section as of a revision.

@@ -67,7 +67,8 @@ pub async fn cancel_run(run: RunId) -> Result<RunView, Refused> {
 pub async fn test_connection() -> Result<TestReport, Refused> {
     let call = |ports: crate::ports::SharedPorts, caller| async move { ports.test_connection(caller).await };
     super::answer::act(super::Right::Write(super::Area::Synchronization), call, |report: &TestReport| {
-        super::answer::Told::at("/properties/synchronization", crate::present::words::test_result(report))
+        let text = crate::present::words::test_result(report);
+        super::answer::Told { ok: report.ok, ..super::answer::Told::at("/properties/synchronization", text) }
     })
     .await
 }

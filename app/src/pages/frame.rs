@@ -159,9 +159,11 @@ fn ServerName() -> impl IntoView {
 }
 
 /// The sections of Properties below General and Synchronization.
-const PROPERTIES: [(&str, &str); 6] = [
+const PROPERTIES: [(&str, &str); 8] = [
     ("agents", "Agents"),
     ("messages", "Messages"),
+    ("email", "E-mail"),
+    ("database", "Database"),
     ("notifications", "Notifications"),
     ("security", "Security"),
     ("retention", "Retention"),

@@ -66,6 +66,10 @@ pub fn check_name(name: &str) -> &str {
         "is_administrator" => "Account is an administrator there",
         "version" => "Version fits",
         "clock_skew" => "Clocks agree",
+        "accepted" => "Message is accepted",
+        "reach" => "Database is reached",
+        "own" => "Database is of no other server",
+        "tables" => "Tables can be made",
         other => other,
     }
 }

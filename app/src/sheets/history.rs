@@ -21,6 +21,7 @@ pub async fn sheet(ports: SharedPorts, caller: Caller, rest: &str) -> Outcome<Sh
     match steps.as_slice() {
         [] => list(ports, String::new()).await,
         ["before", cursor] => list(ports, (*cursor).to_owned()).await,
+        ["own", n] => super::own::change_sheet(ports, caller, number(n)?).await,
         [n] => one(ports, caller, number(n)?, None).await,
         [n, other] => one(ports, caller, number(n)?, Some(number(other)?)).await,
         _ => Err(nothing()),
@@ -28,6 +29,7 @@ pub async fn sheet(ports: SharedPorts, caller: Caller, rest: &str) -> Outcome<Sh
 }
 
 async fn list(ports: SharedPorts, cursor: String) -> Outcome<Sheet> {
+    let own = super::own::changes_table(&ports).await?;
     let page = ports.revisions(cursor).await?;
     let row = |view: RevisionView| Row {
         href: Some(format!("/properties/history/{}", view.n)),
@@ -53,7 +55,7 @@ async fn list(ports: SharedPorts, cursor: String) -> Outcome<Sheet> {
     Ok(Sheet {
         title: titled("History"),
         note: "Every change of the zone's settings: who, when and why. A revision is never changed.".into(),
-        tables: vec![table],
+        tables: vec![table, own],
         ..Sheet::default()
     })
 }

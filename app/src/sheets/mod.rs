@@ -1,13 +1,14 @@
 //! The pages of Properties, laid out on the server: see [`crate::sheet`].
 
 mod history;
+mod own;
 mod rules;
 mod sections;
 mod security;
 mod spec;
 
 use serde_json::{Map, Value};
-use userlock_core::api::{Problem, ReadOnly, SectionBody};
+use userlock_core::api::{Problem, ReadOnly, SectionBody, TestReport};
 
 pub use sections::SECTIONS;
 pub use spec::Given;
@@ -15,7 +16,7 @@ pub use spec::Given;
 use crate::{
     api::{Area, Caller, Refused, Right},
     ports::SharedPorts,
-    sheet::{Cell, Field, Form, Saved, Sheet},
+    sheet::{Action, Cell, Field, Form, Saved, Sheet},
 };
 
 /// What a call gives, or why it was refused.
@@ -24,6 +25,34 @@ type Outcome<T> = Result<T, Problem>;
 /// A cell with a text.
 fn cell(text: impl Into<String>) -> Cell {
     Cell { text: text.into(), at: None }
+}
+
+/// A button that tests what is kept.
+fn test(slug: &str, button: &str, field: Option<Field>) -> Action {
+    Action {
+        action: "/fn/test-section".into(),
+        button: button.into(),
+        note: "Tests what is saved.".into(),
+        hidden: vec![("slug".into(), slug.into())],
+        field,
+        ..Action::default()
+    }
+}
+
+fn to_field() -> Field {
+    Field { name: "to".into(), label: "Recipient".into(), max: 254, ..Field::default() }
+}
+
+/// Tests a section as it is kept.
+///
+/// # Errors
+/// 404, 422.
+pub async fn test_section(ports: SharedPorts, slug: String, to: String) -> Outcome<TestReport> {
+    match slug.as_str() {
+        "email" => ports.test_email(to).await,
+        "database" => ports.test_database().await,
+        _ => Err(nothing()),
+    }
 }
 
 /// Asks why something is done.
@@ -56,7 +85,21 @@ pub async fn sheet(ports: SharedPorts, caller: Caller, slug: &str) -> Outcome<Sh
         button: "Save".into(),
         groups: spec::groups(spec.groups, &value),
     };
-    Ok(Sheet { title: titled(spec.title), note: spec.note.into(), read_only, form: Some(form), ..Sheet::default() })
+    let (actions, tables) = match slug {
+        "email" => (vec![test("email", "Send a test", Some(to_field()))], Vec::new()),
+        "database" => (vec![test("database", "Test the database", None)], vec![own::database_table(&ports).await?]),
+        _ => (Vec::new(), Vec::new()),
+    };
+    let actions = if editable { actions } else { Vec::new() };
+    Ok(Sheet {
+        actions,
+        tables,
+        title: titled(spec.title),
+        note: spec.note.into(),
+        read_only,
+        form: Some(form),
+        ..Sheet::default()
+    })
 }
 
 /// The page of Security, of an account, a role or a token.
@@ -83,6 +126,7 @@ pub async fn change(
     let body = ports.section(slug.clone()).await?;
     // A server that refuses every change says so first, whatever the fields are.
     refuse_read_only(body.read_only.as_ref())?;
+    let own = matches!(slug.as_str(), "email" | "database");
     let mut fields = spec::written(spec.groups, &given, &body.value).map_err(|refused| refused.0)?;
     if slug == "messages" {
         fields.retain(|_, text| text.as_str() != Some(""));
@@ -91,7 +135,8 @@ pub async fn change(
         .change_section(caller, slug, etag, fields, reason)
         .await
         .map_err(|problem| labelled(spec.groups, problem))?;
-    Ok(Saved { etag: changed.etag, text: "Saved. The Backup has it within seconds.".into(), ..Saved::default() })
+    let text = if own { "Saved, for this server." } else { "Saved. The Backup has it within seconds." };
+    Ok(Saved { etag: changed.etag, text: text.into(), ..Saved::default() })
 }
 
 /// The title of a page of Properties.
@@ -147,4 +192,5 @@ pub async fn change_security(
 }
 
 pub use history::restore;
+pub use own::restore_own;
 pub use rules::{change as change_rule, sheet as rules_sheet};

@@ -1,5 +1,6 @@
 //! The server: reads the configuration, performs the core's effects.
 
+pub mod archive;
 pub mod auth;
 pub mod cli;
 pub mod clock;
@@ -9,6 +10,7 @@ pub mod dir_lock;
 pub mod figures;
 pub mod http;
 pub mod log;
+pub mod mail;
 pub mod operations;
 pub mod random;
 pub mod run;

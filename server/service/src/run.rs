@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use userlock_core::{agent_api::ServerAddress, api::ServerRole};
 
 use crate::{
+    archive::{self, Archive},
     auth::{Attempts, LocalToken, LocalTokenError, PasswordError, Passwords, SignIns},
     config::Config,
     dir_lock::{DirLock, DirLockError},
@@ -115,9 +116,11 @@ pub async fn run(config: Config, listener: TcpListener, stop: CancellationToken)
     journal.keep_days(zone.read(|server| server.settings.settings.retention.application_log_days));
     let sync =
         (zone.role() == ServerRole::Backup).then(|| Synchronizer::new(zone.clone(), journal.clone(), working.clone()));
-    let (app, pair) = assemble(&config, &zone, sync.as_ref(), &journal, &product, &working).await?;
+    let archive = Archive::new(&config.dir);
+    let (app, pair) = assemble(&config, &zone, sync.as_ref(), &journal, &product, &archive, &working).await?;
     let tending = tokio::spawn(tend::run(zone.clone(), journal.clone(), notes, working.clone()));
     let broadcasting = tokio::spawn(live::broadcast(app.clone()));
+    let archiving = tokio::spawn(archive::keep(archive, zone.clone(), journal.clone(), working.clone()));
     if let Some(sync) = &sync {
         sync.start();
     }
@@ -128,8 +131,8 @@ pub async fn run(config: Config, listener: TcpListener, stop: CancellationToken)
     if let Some(sync) = &sync {
         sync.stopped().await;
     }
-    // Both end by themselves when `working` is cancelled; one that panicked has ended too.
-    _ = tokio::join!(tending, broadcasting);
+    // They end by themselves when `working` is cancelled; one that panicked has ended too.
+    _ = tokio::join!(tending, broadcasting, archiving);
     journal.record(catalogue::STOPPED, "The server has stopped", details([("role", &zone.role().title())]));
     journal.flush().await;
     // What was answered is on the disk; whoever is still asking now gets no answer.
@@ -148,6 +151,7 @@ async fn assemble(
     sync: Option<&Synchronizer>,
     journal: &Journal,
     product: &ProductStore,
+    archive: &Archive,
     stop: &CancellationToken,
 ) -> Result<(App, PairState), RunError> {
     let secure = !config.plain_http;
@@ -174,6 +178,7 @@ async fn assemble(
         attempts,
         local_token: LocalToken::create(&config.dir)?,
         told: Default::default(),
+        archive: archive.clone(),
         own_changes: Default::default(),
         public_url: config.public_url.clone(),
         secure,

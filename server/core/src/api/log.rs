@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     account::Realms,
-    settings::{General, OfflinePolicy, Policy, ProtectedAccount},
+    settings::{General, OfflinePolicy, Policy, PrimaryAddress, ProtectedAccount, Synchronization},
 };
 
 /// How much an event of the product matters.
@@ -141,6 +141,14 @@ pub struct SynchronizationSection {
     pub continuous: bool,
     /// The account that this Backup joined with. Not written: joining again changes it.
     pub service_account: String,
+}
+
+impl From<Synchronization> for SynchronizationSection {
+    fn from(own: Synchronization) -> Self {
+        let Synchronization { primary, enabled, interval_seconds, continuous, service_account } = own;
+        let PrimaryAddress { url: primary_url, fingerprint: primary_fingerprint } = primary;
+        Self { primary_url, primary_fingerprint, enabled, interval_seconds, continuous, service_account }
+    }
 }
 
 /// A section with its revision, for the dashboard.

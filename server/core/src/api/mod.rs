@@ -2,6 +2,8 @@
 
 mod log;
 mod overview;
+mod own;
+mod secret;
 mod sections;
 mod server;
 mod sessions;
@@ -9,6 +11,8 @@ mod synchronization;
 
 pub use log::*;
 pub use overview::*;
+pub use own::*;
+pub use secret::{SecretChange, SecretState};
 pub use sections::*;
 pub use server::*;
 pub use sessions::*;

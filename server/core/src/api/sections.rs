@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::SecretState;
 use crate::{
     id::Digest,
     settings::{
@@ -18,25 +19,16 @@ use crate::{
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum SecretField {
     /// Whether there is one.
-    Kept(SecretSet),
+    Kept(SecretState),
     /// A new one. Never read.
     New(String),
-}
-
-/// Whether a secret is set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct SecretSet {
-    /// Whether there is one.
-    pub set: bool,
 }
 
 impl SecretField {
     /// How a secret reads.
     #[must_use]
     pub fn told(set: bool) -> Self {
-        Self::Kept(SecretSet { set })
+        Self::Kept(SecretState { set })
     }
 }
 

@@ -216,7 +216,7 @@ pub struct RunStarted {
     pub joined: bool,
 }
 
-/// The checks of "Test connection", in order; those behind one that failed were not made.
+/// The checks of a test of a connection, in order; those behind one that failed were not made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TestReport {
@@ -230,7 +230,9 @@ pub struct TestReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Check {
-    /// `resolve`, `connect`, `tls`, `authenticate`, `is_primary`, `same_zone`, `is_administrator`, `version`, `clock_skew`.
+    /// Of the Primary: `resolve`, `connect`, `tls`, `authenticate`, `is_primary`, `same_zone`, `is_administrator`,
+    /// `version`, `clock_skew`. Of a mail server: `resolve`, `connect`, `tls`, `authenticate`, `accepted`. Of a database:
+    /// `reach`, `tls`, `authenticate`, `own`, `tables`.
     pub name: String,
     /// Whether it passed; absent when it was not made.
     pub ok: Option<bool>,

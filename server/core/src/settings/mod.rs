@@ -2,10 +2,13 @@
 //!
 //! A document is immutable. A change makes the next revision, which names the one before it.
 
+mod database;
+mod email;
 mod messages;
 mod notifications;
 mod own;
 mod protected;
+mod secret;
 mod security;
 mod zone;
 
@@ -13,10 +16,13 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+pub use database::{DEFAULT_ARCHIVE, Database, DatabaseKind, DatabaseTls, MAX_RETENTION_DAYS};
+pub use email::{Email, MailTls};
 pub use messages::{Messages, expand};
 pub use notifications::Notifications;
 pub use own::{OwnSettings, PrimaryAddress, Synchronization};
 pub use protected::{Limits, ProtectedAccount, ProtectedAccountInput, Subject, SubjectKind};
+pub use secret::{MAX_SECRET_BYTES, Secret};
 pub use security::{Access, Area, LocalAccount, OwnRole, Right, Rights, Role, Security, StoredToken};
 pub use zone::{Agents, ContactOrder, General, OfflinePolicy, Policy, Retention, ZoneSettings};
 
@@ -37,6 +43,27 @@ impl FieldError {
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { field: field.into(), message: message.into() }
     }
+}
+
+/// Refuses what is longer than so many bytes, or has control characters.
+fn line(field: &str, value: &str, max: usize) -> Result<(), FieldError> {
+    if value.chars().any(char::is_control) {
+        return Err(FieldError::new(field, "must not have control characters"));
+    }
+    if value.len() > max {
+        return Err(FieldError::new(field, format!("must have at most {max} characters")));
+    }
+    Ok(())
+}
+
+/// Refuses what is neither the name nor the address of a host.
+fn host(field: &str, value: &str) -> Result<(), FieldError> {
+    let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    let is_right = (1..=253).contains(&value.len()) && (is_name(value) || value.parse::<std::net::IpAddr>().is_ok());
+    if is_right {
+        return Ok(());
+    }
+    Err(FieldError::new(field, "must be the name or address of a host, without a port"))
 }
 
 /// Which settings document it is: the epoch that wrote it, its number, and its hash.

@@ -2,15 +2,37 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::FieldError;
+use super::{Database, Email, FieldError};
+use crate::api::ServerRole;
 
-/// Everything that belongs to this server.
+/// Everything that belongs to this server. It has passwords in clear: it is kept in this server's private store, and
+/// leaves it only as the sections that are shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct OwnSettings {
     /// From 1; grows by one at each change.
     pub revision: u64,
     /// Section `synchronization`; present on a Backup.
     pub synchronization: Option<Synchronization>,
+    /// Section `email`.
+    #[serde(default)]
+    pub email: Email,
+    /// Section `database`; absent until somebody changes it: then it is that of the role, see [`Self::database_of`].
+    #[serde(default)]
+    pub database: Option<Database>,
+}
+
+impl OwnSettings {
+    /// The section `database` of a server of this role.
+    #[must_use]
+    pub fn database_of(&self, role: ServerRole) -> Database {
+        self.database.clone().unwrap_or_else(|| Database::of(role))
+    }
+
+    /// The text for `ETag` and `If-Match`, with its quotation marks.
+    #[must_use]
+    pub fn etag(&self) -> String {
+        format!("\"own-{}\"", self.revision)
+    }
 }
 
 /// Where the Primary is, and how it is known.
@@ -64,5 +86,20 @@ impl Synchronization {
             return Err(FieldError::new("primary_url", "must be an address such as https://server.example:8443"));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::DatabaseKind;
+
+    #[test]
+    fn what_was_kept_by_a_version_before_has_the_defaults_of_the_role() {
+        let own: OwnSettings = serde_json::from_str(r#"{"revision":3,"synchronization":null}"#).unwrap();
+        assert_eq!(own, OwnSettings { revision: 3, ..OwnSettings::default() });
+        assert_eq!(own.database_of(ServerRole::Primary).kind, DatabaseKind::Sqlite);
+        assert_eq!(own.database_of(ServerRole::Backup).kind, DatabaseKind::Off);
+        assert_eq!(own.etag(), "\"own-3\"");
     }
 }

@@ -180,7 +180,11 @@ async fn create(
         role: ServerRole::Backup,
         epoch: joined.epoch,
         settings,
-        own: OwnSettings { revision: 1, synchronization: Some(Synchronization::of(address, request.account.clone())) },
+        own: OwnSettings {
+            revision: 1,
+            synchronization: Some(Synchronization::of(address, request.account.clone())),
+            ..OwnSettings::default()
+        },
         peer: Some(StoredPeer {
             server_id: joined.server_id,
             name: joined.server_name,

@@ -204,8 +204,47 @@ static CALLS: &[Call] = &[
     .takes(named::<ReasonRequest>)
     .gives(named::<api::RevisionView>)
     .with_revision(),
+    call("get", "/api/v1/own-revisions", "200", "The changes of this server's own settings, the newest first")
+        .query(paged)
+        .gives(page::<api::OwnRevision>),
+    call("get", "/api/v1/own-revisions/{n}", "200", "One change of this server's own settings")
+        .gives(named::<api::OwnRevision>),
+    call(
+        "post",
+        "/api/v1/own-revisions/{n}/restore",
+        "200",
+        "Bring back what a section became by a change, as a new one",
+    )
+    .takes(named::<ReasonRequest>)
+    .gives(named::<api::OwnRevision>)
+    .with_revision(),
     call("get", "/api/v1/sign-ins", "200", "Who is signed in on this server").gives(page::<api::SignInView>),
     call("delete", "/api/v1/sign-ins/{id}", "204", "End a sign-in"),
+    call("get", "/api/v1/settings/email", "200", "The section `email` of this server")
+        .gives(named::<api::EmailSection>),
+    call("put", "/api/v1/settings/email", "200", "Change the section `email` of this server")
+        .takes(named::<api::EmailChange>)
+        .gives(named::<api::EmailSection>)
+        .with_revision(),
+    call("post", "/api/v1/settings/email/test", "200", "Send a test message; nothing is kept")
+        .takes(named::<api::EmailTest>)
+        .gives(named::<api::TestReport>),
+    call("get", "/api/v1/settings/database", "200", "The section `database` of this server")
+        .gives(named::<api::DatabaseSection>),
+    call("put", "/api/v1/settings/database", "200", "Change the section `database` of this server")
+        .takes(named::<api::DatabaseChange>)
+        .gives(named::<api::DatabaseSection>)
+        .with_revision(),
+    call("get", "/api/v1/settings/database/status", "200", "Whether the database of this server is in use")
+        .gives(named::<api::DatabaseStatus>),
+    call(
+        "post",
+        "/api/v1/settings/database/test",
+        "200",
+        "Test a database; nothing is kept, and nothing is changed in it",
+    )
+    .takes(named::<api::DatabaseTest>)
+    .gives(named::<api::DatabaseReport>),
     call("get", "/api/v1/protected-accounts", "200", "The rules").query(paged).gives(page::<api::ProtectedAccountView>),
     call("post", "/api/v1/protected-accounts", "201", "Make a rule")
         .takes(named::<settings::ProtectedAccountInput>)

@@ -7,9 +7,10 @@ use userlock_app::{
 };
 use userlock_core::{
     api::{
-        ActionRequest, ActionResponse, LogEvent, LogQuery, Overview, Page, Problem, ProtectedAccountView,
-        RevisionDifference, RevisionView, RunStarted, RunView, Section, SectionBody, SessionQuery, SessionView,
-        SignInView, SyncKind, SynchronizationSection, SynchronizationView, TestReport,
+        ActionRequest, ActionResponse, DatabaseStatus, DatabaseTest, EmailTest, LogEvent, LogQuery, Overview,
+        OwnRevision, Page, Problem, ProtectedAccountView, RevisionDifference, RevisionView, RunStarted, RunView,
+        Section, SectionBody, SessionQuery, SessionView, SignInView, SyncKind, SynchronizationSection,
+        SynchronizationView, TestReport,
     },
     event::SessionKey,
     id::{DecisionId as RuleId, Digest, RunId},
@@ -150,6 +151,33 @@ impl Ports for App {
 
     fn revision(&self, caller: Caller, n: u64, with: Option<u64>) -> Answer<'_, RevisionDifference> {
         answer(self.revision(caller.rights, n, with))
+    }
+
+    fn own_revisions(&self) -> Answer<'_, Vec<OwnRevision>> {
+        answer(self.own_revisions(50, None))
+    }
+
+    fn own_revision(&self, n: u64) -> Answer<'_, OwnRevision> {
+        answer(self.own_revision(n))
+    }
+
+    fn restore_own(&self, caller: Caller, n: u64, etag: String, reason: Option<String>) -> Answer<'_, String> {
+        answer(async move { self.go_back_own((&caller.name, caller.rights), n, &etag, reason).await })
+    }
+
+    fn test_email(&self, to: String) -> Answer<'_, TestReport> {
+        answer(self.test_email(EmailTest { to, settings: None }))
+    }
+
+    fn test_database(&self) -> Answer<'_, TestReport> {
+        answer(async move {
+            let report = self.test_database(DatabaseTest::default()).await?;
+            Ok(TestReport { ok: report.ok, checks: report.checks })
+        })
+    }
+
+    fn database_status(&self) -> Answer<'_, DatabaseStatus> {
+        answer(async move { Ok(self.database_status().await) })
     }
 
     fn restore(&self, caller: Caller, n: u64, etag: String, reason: Option<String>) -> Answer<'_, String> {

@@ -219,6 +219,15 @@ pub fn not_supported(field: &str, message: &str) -> Refusal {
     refusal
 }
 
+/// 422: the database is in use by another server. `code` says whose it is.
+#[must_use]
+pub fn other_database(code: &str, field: &str, message: &str) -> Refusal {
+    let mut refusal = invalid_field(field, message);
+    refusal.problem.code = code.into();
+    refusal.problem.title = "The database of another server".into();
+    refusal
+}
+
 /// 428: a change must say which revision it is made to.
 #[must_use]
 pub fn precondition_required() -> Refusal {

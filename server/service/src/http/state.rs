@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{guard::Told, live::Live};
 use crate::{
+    archive::Archive,
     auth::{Attempts, LocalToken, Passwords, SignIns},
     figures::Figures,
     log::Journal,
@@ -45,6 +46,8 @@ pub struct Parts {
     pub local_token: LocalToken,
     /// When refusals were last told.
     pub told: Told,
+    /// The Database.
+    pub archive: Archive,
     /// One change of this server's own settings at a time.
     pub own_changes: Mutex<()>,
     /// The address that others use.

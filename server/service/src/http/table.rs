@@ -93,8 +93,20 @@ pub static TABLE: &[Route] = &[
     route(Method::POST, "/api/v1/revisions/{n}/restore", write(Area::Settings), || {
         post(api::settings::restore_revision)
     }),
+    route(Method::GET, "/api/v1/own-revisions", read(Area::Settings), || get(api::own::own_revisions)),
+    route(Method::GET, "/api/v1/own-revisions/{n}", read(Area::Settings), || get(api::own::own_revision)),
+    route(Method::POST, "/api/v1/own-revisions/{n}/restore", write(Area::Settings), || {
+        post(api::own::restore_own_revision)
+    }),
     route(Method::GET, "/api/v1/sign-ins", read(Area::Security), || get(api::actions::sign_ins)),
     route(Method::DELETE, "/api/v1/sign-ins/{id}", write(Area::Security), || delete(api::actions::end_sign_in)),
+    route(Method::GET, "/api/v1/settings/email", read(Area::Settings), || get(api::own::email)),
+    route(Method::PUT, "/api/v1/settings/email", write(Area::Settings), || put(api::own::put_email)),
+    route(Method::POST, "/api/v1/settings/email/test", write(Area::Settings), || post(api::own::test_email)),
+    route(Method::GET, "/api/v1/settings/database", read(Area::Settings), || get(api::own::database)),
+    route(Method::PUT, "/api/v1/settings/database", write(Area::Settings), || put(api::own::put_database)),
+    route(Method::GET, "/api/v1/settings/database/status", read(Area::Settings), || get(api::own::database_status)),
+    route(Method::POST, "/api/v1/settings/database/test", write(Area::Settings), || post(api::own::test_database)),
     route(Method::GET, "/api/v1/protected-accounts", read(Area::ProtectedAccounts), || {
         get(api::settings::protected_accounts)
     }),

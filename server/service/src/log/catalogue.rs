@@ -215,6 +215,15 @@ catalogue! {
     1503 LOG_DROPPED Warning
         "Events of the application log came faster than they could be written, and some were dropped."
         "Look at the events before this one for what happens so often."
+    1504 DATABASE_OPENED Information
+        "The Database is in use: it was opened for the first time, or again after it could not be."
+        "Nothing."
+    1505 DATABASE_FAILED Error
+        "The Database that is set cannot be used. Everything else goes on; it is tried again every 30 s."
+        "The message says why. Test it under Properties > Database."
+    1506 DATABASE_OF_OTHER_SERVER Error
+        "The Database that is set belongs to another server, by the mark in it: it stays off, and nothing was written to it. Everything else goes on."
+        "Name another database under Properties > Database; the same database server will do. The details name the server that uses this one."
 }
 
 /// The kind with this id.

@@ -1,9 +1,12 @@
 //! What administrators can do, whatever way they come: through the HTTP interface or the dashboard.
 
 mod agents;
+mod database;
+mod email;
 mod events;
 mod log;
 mod overview;
+mod own;
 mod protected;
 mod revisions;
 mod sections;

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use userlock_core::{
     account::fold_case,
-    api::{AgentsSection, SecretField, SectionBody, SecuritySection, ZoneSection},
+    api::{AgentsSection, SecretField, Section, SectionBody, SecuritySection, ZoneSection},
     settings::{FieldError, LocalAccount, Messages, Notifications, Retention, Rights, Security, StoredToken},
 };
 
@@ -33,11 +33,13 @@ impl App {
     /// # Errors
     /// 404 for a name that is none here.
     pub fn section(&self, slug: &str) -> Answer<SectionBody> {
-        if slug != "general" {
-            return self.zone_section(slug);
+        match slug {
+            "general" => body(self.general()),
+            "synchronization" => body(self.synchronization_section()?),
+            "email" => body(self.email_section()),
+            "database" => body(self.database_section()),
+            _ => self.zone_section(slug),
         }
-        let section = self.general();
-        Ok(SectionBody { value: json(&section.value)?, etag: section.etag, read_only: section.read_only })
     }
 
     /// Changes a section of Properties. `fields` is the section as it is written.
@@ -52,12 +54,16 @@ impl App {
         fields: &Map<String, Value>,
         reason: Option<String>,
     ) -> Answer<SectionBody> {
-        if slug != "general" {
-            return self.change_zone_section(by, slug, etag, fields, reason).await;
+        match slug {
+            "general" => {
+                self.must_be_primary()?;
+                body(self.change_general(by.0, etag, typed(fields)?, reason).await?)
+            }
+            "synchronization" => body(self.change_synchronization_section(by.0, etag, typed(fields)?, reason).await?),
+            "email" => body(self.change_email(by.0, etag, typed(fields)?, reason).await?),
+            "database" => body(self.change_database(by.0, etag, typed(fields)?, reason).await?),
+            _ => self.change_zone_section(by, slug, etag, fields, reason).await,
         }
-        self.must_be_primary()?;
-        self.change_general(by.0, etag, typed(fields)?, reason).await?;
-        self.section(slug)
     }
 
     /// A section of the zone's settings.
@@ -219,6 +225,12 @@ fn check_events(events: &[u32]) -> Answer<()> {
         Some(unknown) => Err(problem::invalid_field("events", &format!("there is no event {unknown}"))),
         None => Ok(()),
     }
+}
+
+/// A section with its fields as JSON.
+fn body<T: Serialize>(section: Section<T>) -> Answer<SectionBody> {
+    let Section { value, etag, read_only } = section;
+    Ok(SectionBody { value: json(&value)?, etag, read_only })
 }
 
 fn json(section: &impl Serialize) -> Answer<Value> {

@@ -3,7 +3,7 @@
 use userlock_core::{
     api::{GeneralSection, ReadOnly, Section, ServerRole, SynchronizationSection},
     server::{Input, Output, Refusal as Refused},
-    settings::{FieldError, General, PrimaryAddress, Synchronization, ZoneSettings},
+    settings::{FieldError, General, OwnSettings, PrimaryAddress, Synchronization, ZoneSettings},
 };
 
 use super::{check_reason, read_only, refusal_of};
@@ -13,7 +13,6 @@ use crate::{
         problem::{self, Answer},
         state::App,
     },
-    log::{catalogue, details},
     zone::SubmitError,
 };
 
@@ -151,22 +150,10 @@ impl App {
     /// # Errors
     /// 404 on a Primary.
     pub fn synchronization_section(&self) -> Answer<Section<SynchronizationSection>> {
-        let (own, etag) = self.own_synchronization()?;
-        let value = SynchronizationSection {
-            primary_url: own.primary.url,
-            primary_fingerprint: own.primary.fingerprint,
-            enabled: own.enabled,
-            interval_seconds: own.interval_seconds,
-            continuous: own.continuous,
-            service_account: own.service_account,
-        };
-        Ok(Section { value, etag, read_only: None })
-    }
-
-    fn own_synchronization(&self) -> Answer<(Synchronization, String)> {
         let own = self.zone.own();
-        let section = own.synchronization.ok_or_else(|| problem::not_found("section on a Primary"))?;
-        Ok((section, format!("\"own-{}\"", own.revision)))
+        let etag = own.etag();
+        let value = SynchronizationSection::from(present_synchronization(&own)?.clone());
+        Ok(Section { value, etag, read_only: None })
     }
 
     /// Changes the section `synchronization`. The service account and the certificate stay: joining changes them.
@@ -180,42 +167,37 @@ impl App {
         section: SynchronizationSection,
         reason: Option<String>,
     ) -> Answer<Section<SynchronizationSection>> {
-        // One change at a time: what was compared is what is replaced.
-        let _turn = self.own_changes.lock().await;
-        let (present, current) = self.own_synchronization()?;
-        check_etag(Some(etag), &current)?;
-        let joining = "is changed by joining again, with `userlock setup`";
-        if section.service_account != present.service_account {
-            return Err(problem::invalid_field("service_account", joining));
-        }
-        if section.primary_fingerprint != present.primary.fingerprint {
-            return Err(problem::invalid_field("primary_fingerprint", joining));
-        }
-        check_reason(reason.as_deref())?;
-        let changed = Synchronization {
-            primary: PrimaryAddress { url: section.primary_url, fingerprint: section.primary_fingerprint },
-            enabled: section.enabled,
-            interval_seconds: section.interval_seconds,
-            continuous: section.continuous,
-            service_account: present.service_account.clone(),
-        };
-        changed.check()?;
-        if changed != present {
-            let mut own = self.zone.own();
-            own.revision += 1;
-            own.synchronization = Some(changed);
-            self.zone.set_own(own).await.map_err(|error| refusal_of(self, error))?;
-            if let Some(sync) = &self.sync {
-                sync.settings_changed();
+        let changed = self.change_own(by, "synchronization", etag, reason, |own| {
+            let present = present_synchronization(own)?;
+            let joining = "is changed by joining again, with `userlock setup`";
+            if section.service_account != present.service_account {
+                return Err(problem::invalid_field("service_account", joining));
             }
-            self.journal.record(
-                catalogue::OWN_SETTINGS_CHANGED,
-                format!("{by} changed this server's own settings: synchronization"),
-                details([("by", &by), ("section", &"synchronization"), ("reason", &reason.as_deref().unwrap_or(""))]),
-            );
+            if section.primary_fingerprint != present.primary.fingerprint {
+                return Err(problem::invalid_field("primary_fingerprint", joining));
+            }
+            let wanted = Synchronization {
+                primary: PrimaryAddress { url: section.primary_url, fingerprint: section.primary_fingerprint },
+                enabled: section.enabled,
+                interval_seconds: section.interval_seconds,
+                continuous: section.continuous,
+                service_account: section.service_account,
+            };
+            wanted.check()?;
+            own.synchronization = Some(wanted);
+            Ok(())
+        });
+        if changed.await?
+            && let Some(sync) = &self.sync
+        {
+            sync.settings_changed();
         }
         self.synchronization_section()
     }
+}
+
+fn present_synchronization(own: &OwnSettings) -> Answer<&Synchronization> {
+    own.synchronization.as_ref().ok_or_else(|| problem::not_found("section on a Primary"))
 }
 
 /// The field as the section's own body has it.

@@ -1,5 +1,6 @@
-//! What is on the disk. SQL stands here alone.
+//! What is on the disk of the server itself. SQL stands here, and that of the Database in `archive`.
 
+pub mod own;
 pub mod product;
 pub mod runs;
 pub mod state;

@@ -222,7 +222,11 @@ async fn put_rows(connection: &mut SqliteConnection, rows: &[Row]) -> Result<(),
     Ok(())
 }
 
-async fn put_meta(connection: &mut SqliteConnection, key: &str, value: &impl Serialize) -> Result<(), StateError> {
+pub(super) async fn put_meta(
+    connection: &mut SqliteConnection,
+    key: &str,
+    value: &impl Serialize,
+) -> Result<(), StateError> {
     let value = serde_json::to_string(value).map_err(|_| StateError::Corrupt("a value"))?;
     sqlx::query("insert into meta (key, value) values (?, ?) on conflict (key) do update set value = excluded.value")
         .bind(key)

@@ -14,7 +14,7 @@ use std::sync::{
 
 use tokio::sync::{mpsc, oneshot, watch};
 use userlock_core::{
-    api::{PhaseView, RunView, ServerRole},
+    api::{OwnRevision, PhaseView, RunView, ServerRole},
     held::Fork,
     id::OriginId,
     pair::{BackupFacts, Phases, PrimaryFacts},
@@ -83,7 +83,7 @@ pub(crate) enum Job {
     Input { input: Box<Input>, reply: oneshot::Sender<Result<Output, SubmitError>> },
     Adopt { snapshot: Box<Snapshot>, in_place_of_records: bool, reply: oneshot::Sender<Result<(), AdoptError>> },
     CutBranch { origin: OriginId, first: u64, reply: oneshot::Sender<Result<(), SubmitError>> },
-    Own { settings: Box<OwnSettings>, reply: oneshot::Sender<Result<(), SubmitError>> },
+    Own { settings: Box<OwnSettings>, revision: Box<OwnRevision>, reply: oneshot::Sender<Result<(), SubmitError>> },
     Peer { peer: Box<StoredPeer>, reply: oneshot::Sender<Result<(), SubmitError>> },
     KeepRun { run: Box<RunView> },
     Joined { reply: oneshot::Sender<Result<(), SubmitError>> },
@@ -157,13 +157,13 @@ impl Zone {
         answer.await.unwrap_or_else(|_| Err(stopping()))
     }
 
-    /// Changes this server's own settings.
+    /// Changes this server's own settings, and keeps the revision that tells of it.
     ///
     /// # Errors
     /// [`SubmitError`].
-    pub async fn set_own(&self, settings: OwnSettings) -> Result<(), SubmitError> {
+    pub async fn change_own(&self, settings: OwnSettings, revision: OwnRevision) -> Result<(), SubmitError> {
         let (reply, answer) = oneshot::channel();
-        self.send(Job::Own { settings: Box::new(settings), reply })?;
+        self.send(Job::Own { settings: Box::new(settings), revision: Box::new(revision), reply })?;
         answer.await.unwrap_or_else(|_| Err(stopping()))
     }
 

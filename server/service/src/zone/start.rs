@@ -22,7 +22,10 @@ use super::{
 };
 use crate::{
     clock, random,
-    store::state::{self, Commit, StateError, StateStore, StateWriter},
+    store::{
+        own,
+        state::{self, Commit, StateError, StateStore, StateWriter},
+    },
 };
 
 /// Records before the last checkpoint are looked through for decisions that may still count, back to so many ms ago and
@@ -78,7 +81,7 @@ pub async fn create(dir: &Path, genesis: &Genesis) -> Result<(), StartError> {
     writer.put("zone_id", &genesis.zone_id).await?;
     writer.put("role", &genesis.role).await?;
     writer.put("epoch", &genesis.epoch).await?;
-    writer.put("own_settings", &genesis.own).await?;
+    writer.put(own::KEY, &genesis.own).await?;
     if let Some(peer) = &genesis.peer {
         writer.put("peer", peer).await?;
     }
@@ -101,7 +104,7 @@ pub async fn open(
     let missing = || StateError::NotSetUp;
     let server_id: ServerId = store.get("server_id").await?.ok_or_else(missing)?;
     let role: ServerRole = store.get("role").await?.ok_or_else(missing)?;
-    let own: OwnSettings = store.get("own_settings").await?.ok_or_else(missing)?;
+    let own_settings: OwnSettings = store.get(own::KEY).await?.ok_or_else(missing)?;
     let peer: Option<StoredPeer> = store.get("peer").await?;
     let identity =
         Identity { server_id, zone_id: store.get("zone_id").await?.ok_or_else(missing)?, name, role, address };
@@ -131,7 +134,7 @@ pub async fn open(
         peer: Mutex::new(PeerStatus::new(mono, now)),
         contacts: Mutex::new(Contacts::new(mono)),
         activity: Mutex::new(ActivityLog::default()),
-        own: RwLock::new(own),
+        own: RwLock::new(own_settings),
         stored_peer: RwLock::new(peer),
     };
     let zone = Zone { inner: Arc::new(inner) };

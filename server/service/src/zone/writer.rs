@@ -4,6 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::sync::{mpsc, oneshot};
 use userlock_core::{
+    api::OwnRevision,
     id::OriginId,
     record::Run,
     server::{Checkpoint, Note, Output, Refusal, Row},
@@ -239,7 +240,7 @@ impl Writer {
             Job::CutBranch { origin, first, reply } => {
                 _ = reply.send(self.cut_branch(origin, first).await);
             }
-            Job::Own { settings, reply } => _ = reply.send(self.set_own(*settings).await),
+            Job::Own { settings, revision, reply } => _ = reply.send(self.change_own(*settings, &revision).await),
             Job::Peer { peer, reply } => _ = reply.send(self.set_peer(*peer).await),
             Job::Joined { reply } => {
                 let result = self.store.put("joined", &true).await;
@@ -256,8 +257,8 @@ impl Writer {
         }
     }
 
-    async fn set_own(&mut self, settings: OwnSettings) -> Result<(), SubmitError> {
-        self.store.put("own_settings", &settings).await?;
+    async fn change_own(&mut self, settings: OwnSettings, revision: &OwnRevision) -> Result<(), SubmitError> {
+        self.store.change_own(&settings, revision).await?;
         *self.zone.inner.own.write().unwrap_or_else(std::sync::PoisonError::into_inner) = settings;
         Ok(())
     }

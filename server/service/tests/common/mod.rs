@@ -1,6 +1,9 @@
 //! A real server of its own for a test: in a directory of its own, on a free port.
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub mod mail;
+pub mod postgres;
+
 use std::{
     collections::BTreeMap,
     net::{SocketAddr, TcpListener},
@@ -116,6 +119,23 @@ impl Server {
     }
 
     async fn start(role: ServerRole) -> Self {
+        let (zone, server) = (ZoneId([8; 16]), if role == ServerRole::Primary { 7 } else { 6 });
+        let dir = Self::prepare(role, zone, ServerId([server; 16]), |_| {}).await;
+        Self::begin(dir).await
+    }
+
+    /// Starts it in a directory that was prepared.
+    pub async fn begin(dir: TempDir) -> Self {
+        Self::serve(dir, TcpListener::bind("127.0.0.1:0").unwrap()).await
+    }
+
+    /// The directory of a server that was set up and has not yet run; its own settings are changed as told.
+    pub async fn prepare(
+        role: ServerRole,
+        zone_id: ZoneId,
+        server_id: ServerId,
+        change_own: impl FnOnce(&mut OwnSettings),
+    ) -> TempDir {
         let dir = tempfile::tempdir().unwrap();
         let epoch = Epoch { number: 1, name: EpochName([1; 16]) };
         let change = Change { epoch, at: 0, by: "test", section: "general", reason: None };
@@ -123,13 +143,15 @@ impl Server {
         let primary = PrimaryAddress { url: "http://127.0.0.1:9".into(), fingerprint: String::new() };
         let synchronization =
             (role == ServerRole::Backup).then(|| Synchronization::of(primary.clone(), "administrator".into()));
+        let mut own = OwnSettings { revision: 1, synchronization, ..OwnSettings::default() };
+        change_own(&mut own);
         let genesis = Genesis {
-            server_id: ServerId([7; 16]),
-            zone_id: ZoneId([8; 16]),
+            server_id,
+            zone_id,
             role,
             epoch,
             settings: ZoneDocument::next(None, settings(), change).unwrap(),
-            own: OwnSettings { revision: 1, synchronization },
+            own,
             peer: (role == ServerRole::Backup).then(|| zone::StoredPeer {
                 server_id: ServerId([9; 16]),
                 name: "primary".into(),
@@ -140,8 +162,7 @@ impl Server {
             }),
         };
         zone::create(dir.path(), &genesis).await.unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        Self::serve(dir, listener).await
+        dir
     }
 
     async fn serve(dir: TempDir, listener: TcpListener) -> Self {
@@ -188,6 +209,14 @@ impl Server {
         tokio::task::spawn_blocking(move || task.join().unwrap().unwrap()).await.unwrap();
         let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
         Self::serve(dir, TcpListener::bind(self.address).unwrap()).await
+    }
+
+    /// Writes a section back with changes, at its present revision.
+    pub async fn change(&self, path: &str, change: impl FnOnce(&mut Value)) -> Response {
+        let mut body = self.get(path).await;
+        change(&mut body);
+        let etag = self.etag(path).await;
+        self.admin(Method::PUT, path).header("if-match", etag).json(&body).send().await.unwrap()
     }
 
     /// Waits until the application log has so many events of an id.

@@ -108,6 +108,59 @@ async fn each_field_reaches_the_backup_and_none_can_be_written_there() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_belongs_to_each_server_alone_is_never_synchronized() {
+    let pair = Pair::with(BY_HAND).await;
+    let fields = [
+        ("email", "server", json!("mail.corp.example")),
+        ("email", "port", json!(2525)),
+        ("email", "tls", json!("tls")),
+        ("email", "from", json!("userlock@corp.example")),
+        ("email", "user", json!("userlock")),
+        ("email", "password", json!("correct-horse")),
+        ("database", "retention_days", json!(77)),
+        ("database", "host", json!("db.corp.example")),
+        ("database", "port", json!(5433)),
+        ("database", "name", json!("events")),
+        ("database", "user", json!("userlock")),
+        ("database", "password", json!("correct-horse")),
+        ("database", "tls", json!("require")),
+        ("database", "file", json!("other.sqlite")),
+        ("database", "kind", json!("off")),
+    ];
+    for section in ["email", "database"] {
+        for name in pair.primary.get(&address(section)).await.as_object().unwrap().keys() {
+            assert!(
+                fields.iter().any(|(s, field, _)| *s == section && field == name),
+                "{section}.{name} is not walked"
+            );
+        }
+    }
+    for (section, field, value) in fields {
+        let path = address(section);
+        let (own, present) = (pair.backup.get(&path).await, pair.primary.get(&path).await[field].clone());
+        let expected = if field == "password" { json!({ "set": true }) } else { value.clone() };
+        assert_ne!(present, expected, "{section}.{field}");
+        pair.primary.change(&path, |body| body[field] = value.clone()).await.expect(200);
+        assert_eq!(pair.primary.get(&path).await[field], expected, "{section}.{field}");
+        assert_eq!(pair.backup.synchronize("events").await["state"], "succeeded");
+        assert_eq!(pair.backup.get(&path).await, own, "{section}.{field} came to the Backup");
+    }
+    // The Backup's own are changed there, and brought back there.
+    let path = address("email");
+    pair.backup.change(&path, |body| body["server"] = json!("mail.backup.example")).await.expect(200);
+    let first = pair.backup.get("/api/v1/own-revisions?limit=1").await["items"][0].clone();
+    assert_eq!((&first["section"], &first["changed"]), (&json!("email"), &json!(["server"])), "{first}");
+    pair.backup.change(&path, |body| body["server"] = json!("another.example")).await.expect(200);
+    let etag = pair.backup.call(Method::GET, &path, None, None).await.etag;
+    let restore = format!("/api/v1/own-revisions/{}/restore", first["revision"]);
+    let reason = json!({ "reason": "it worked" });
+    pair.backup.call(Method::POST, &restore, Some("\"x\""), Some(&reason)).await.expect(412);
+    pair.backup.call(Method::POST, &restore, etag.as_deref(), Some(&reason)).await.expect(200);
+    assert_eq!(pair.backup.get(&path).await["server"], "mail.backup.example");
+    assert_eq!(pair.primary.get(&path).await["server"], "mail.corp.example");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn revisions_are_listed_compared_and_brought_back() {
     let pair = Pair::with(BY_HAND).await;
     let primary = &pair.primary;

@@ -2,6 +2,7 @@
 
 pub mod actions;
 pub mod lists;
+pub mod own;
 pub mod settings;
 pub mod status;
 pub mod synchronization;

@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse as _, Response},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use userlock_core::{
     api::{GeneralSection, Page, RevisionDifference, RevisionView},
@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// A body with its `ETag`.
-fn with_etag(status: StatusCode, body: &impl Serialize, etag: &str) -> Response {
+pub(super) fn with_etag(status: StatusCode, body: &impl Serialize, etag: &str) -> Response {
     let mut response = (status, Json(body)).into_response();
     if let Ok(etag) = HeaderValue::from_str(etag) {
         response.headers_mut().insert(header::ETAG, etag);
@@ -35,7 +35,7 @@ fn with_etag(status: StatusCode, body: &impl Serialize, etag: &str) -> Response 
 }
 
 /// The revision that a change is made to; it must be there.
-fn base(headers: &HeaderMap) -> Answer<&str> {
+pub(super) fn base(headers: &HeaderMap) -> Answer<&str> {
     if_match(headers).ok_or_else(problem::precondition_required)
 }
 
@@ -91,6 +91,12 @@ fn fields_and_reason(body: &UnreadJson) -> Answer<(Map<String, Value>, Option<St
     let reason: Option<String> =
         serde_json::from_value(reason).map_err(|_| problem::invalid_field("reason", "must be a text"))?;
     Ok((fields, reason))
+}
+
+/// The same, the fields as what they should be.
+pub(super) fn section_and_reason<T: DeserializeOwned>(body: &UnreadJson) -> Answer<(T, Option<String>)> {
+    let (fields, reason) = fields_and_reason(body)?;
+    Ok((typed(&fields)?, reason))
 }
 
 /// The section that an address is of: its last part.

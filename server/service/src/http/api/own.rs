@@ -1,0 +1,115 @@
+//! The sections that belong to this server alone. They are written on both roles.
+
+use axum::{
+    Extension, Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
+use userlock_core::api::{DatabaseReport, DatabaseStatus, DatabaseTest, EmailTest, OwnRevision, Page, TestReport};
+
+use super::{
+    actions::ReasonRequest,
+    lists::PageQuery,
+    settings::{base, section_and_reason, with_etag},
+};
+use crate::{
+    auth::Principal,
+    http::{
+        body::{PathOf, QueryOf, UnreadJson, check_etag, number_cursor, page_limit},
+        problem::Answer,
+        state::App,
+    },
+};
+
+/// `GET /api/v1/settings/email`.
+pub async fn email(State(app): State<App>) -> Response {
+    let section = app.email_section();
+    with_etag(StatusCode::OK, &section.value, &section.etag)
+}
+
+/// `PUT /api/v1/settings/email`.
+pub async fn put_email(
+    State(app): State<App>,
+    Extension(by): Extension<Principal>,
+    headers: HeaderMap,
+    body: UnreadJson,
+) -> Answer<Response> {
+    let etag = base(&headers)?;
+    check_etag(Some(etag), &app.email_section().etag)?;
+    let (change, reason) = section_and_reason(&body)?;
+    let section = app.change_email(&by.to_string(), etag, change, reason).await?;
+    Ok(with_etag(StatusCode::OK, &section.value, &section.etag))
+}
+
+/// `POST /api/v1/settings/email/test`.
+pub async fn test_email(State(app): State<App>, body: UnreadJson) -> Answer<Json<TestReport>> {
+    let test: EmailTest = body.read()?;
+    app.test_email(test).await.map(Json)
+}
+
+/// `GET /api/v1/settings/database`.
+pub async fn database(State(app): State<App>) -> Response {
+    let section = app.database_section();
+    with_etag(StatusCode::OK, &section.value, &section.etag)
+}
+
+/// `PUT /api/v1/settings/database`.
+pub async fn put_database(
+    State(app): State<App>,
+    Extension(by): Extension<Principal>,
+    headers: HeaderMap,
+    body: UnreadJson,
+) -> Answer<Response> {
+    let etag = base(&headers)?;
+    check_etag(Some(etag), &app.database_section().etag)?;
+    let (change, reason) = section_and_reason(&body)?;
+    let section = app.change_database(&by.to_string(), etag, change, reason).await?;
+    Ok(with_etag(StatusCode::OK, &section.value, &section.etag))
+}
+
+/// `GET /api/v1/own-revisions`.
+pub async fn own_revisions(
+    State(app): State<App>,
+    QueryOf(query): QueryOf<PageQuery>,
+) -> Answer<Json<Page<OwnRevision>>> {
+    let limit = page_limit(query.limit)?;
+    let before = number_cursor(query.cursor.as_deref().filter(|cursor| !cursor.is_empty()))?;
+    let mut items = app.own_revisions(limit + 1, before).await?;
+    let more = items.len() > limit as usize;
+    items.truncate(limit as usize);
+    let next = items.last().filter(|_| more).map(|last| last.revision.to_string());
+    Ok(Json(Page { total: None, items, next }))
+}
+
+/// `GET /api/v1/own-revisions/{n}`.
+pub async fn own_revision(State(app): State<App>, PathOf(n): PathOf<u64>) -> Answer<Json<OwnRevision>> {
+    app.own_revision(n).await.map(Json)
+}
+
+/// `POST /api/v1/own-revisions/{n}/restore`.
+pub async fn restore_own_revision(
+    State(app): State<App>,
+    Extension(by): Extension<Principal>,
+    PathOf(n): PathOf<u64>,
+    headers: HeaderMap,
+    body: UnreadJson,
+) -> Answer<Response> {
+    let etag = base(&headers)?;
+    check_etag(Some(etag), &app.email_section().etag)?;
+    let ReasonRequest { reason } = body.read()?;
+    let etag = app.go_back_own((&by.to_string(), by.rights), n, etag, Some(reason)).await?;
+    let latest = app.own_revisions(1, None).await?;
+    Ok(with_etag(StatusCode::OK, &latest.first(), &etag))
+}
+
+/// `GET /api/v1/settings/database/status`.
+pub async fn database_status(State(app): State<App>) -> Json<DatabaseStatus> {
+    Json(app.database_status().await)
+}
+
+/// `POST /api/v1/settings/database/test`.
+pub async fn test_database(State(app): State<App>, body: UnreadJson) -> Answer<Json<DatabaseReport>> {
+    let test: DatabaseTest = body.read_or_default()?;
+    app.test_database(test).await.map(Json)
+}
