@@ -9,6 +9,8 @@ mod protected;
 mod sessions;
 mod sign_in;
 mod synchronization;
+#[cfg(feature = "ssr")]
+pub mod wizard;
 
 pub use application_log::ApplicationLogPage;
 pub use frame::FramePage;

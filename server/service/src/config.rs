@@ -1,9 +1,11 @@
-//! The configuration: defaults, then the file, then `USERLOCK_*` of the environment.
+//! The configuration: defaults, then what the Configuration wizard was told, then the file, then `USERLOCK_*` of the
+//! environment.
 //!
 //! Only what a server needs before it can read its own settings stands here. A wrong key or value stops the start
 //! and is told with its line, its key and what would be right.
 
 mod error;
+mod told;
 
 use std::{
     fmt::Display,
@@ -15,6 +17,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 pub use error::ConfigError;
+pub use told::{FILE as TOLD_FILE, Given, Told};
 
 /// Names of the environment that begin like ours and are for building and testing.
 const NOT_OURS: [&str; 6] = [
@@ -200,10 +203,26 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], which names the line or the variable, the key and the reason.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Self::load_given(path).map(|(config, _)| config)
+    }
+
+    /// The same, with which of what the Configuration wizard asks is given.
+    ///
+    /// # Errors
+    /// [`ConfigError`], which names the line or the variable, the key and the reason.
+    pub fn load_given(path: &Path) -> Result<(Self, Given), ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
         let env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
-        Self::read(path, &text, env)
+        let mut file = ConfigFile::merge(path, &text, env)?;
+        let base = path.parent().unwrap_or(Path::new("."));
+        let given = Given { name: file.name.is_some(), public_url: file.public_url.is_some() };
+        if let Some(dir) = &file.dir {
+            let told = Told::read(&base.join(dir))?;
+            file.name = file.name.take().or(told.name);
+            file.public_url = file.public_url.take().or(told.public_url);
+        }
+        Ok((file.complete(base)?, given))
     }
 
     /// Reads the file's text and the environment. Relative paths begin at the file's directory.
@@ -211,17 +230,22 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], which names the line or the variable, the key and the reason.
     pub fn read(path: &Path, text: &str, env: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        let mut file: ConfigFile = toml::from_str(text).map_err(|e| ConfigError::in_file(path, text, &e))?;
+        ConfigFile::merge(path, text, env)?.complete(path.parent().unwrap_or(Path::new(".")))
+    }
+}
+
+impl ConfigFile {
+    /// The file's text, then the environment.
+    fn merge(path: &Path, text: &str, env: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let mut file: Self = toml::from_str(text).map_err(|e| ConfigError::in_file(path, text, &e))?;
         for (variable, value) in env {
             if variable.starts_with("USERLOCK_") {
                 file.set(&variable, &value)?;
             }
         }
-        file.complete(path.parent().unwrap_or(Path::new(".")))
+        Ok(file)
     }
-}
 
-impl ConfigFile {
     /// Takes one variable of the environment.
     fn set(&mut self, variable: &str, value: &str) -> Result<(), ConfigError> {
         let tls = |file: &mut Self| file.tls.take().unwrap_or_default();
