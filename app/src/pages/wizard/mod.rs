@@ -19,20 +19,18 @@ use parts::Alert;
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; \
     form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-/// A page as a document. `server` is the server's name; `refresh` leads on after so many seconds, to that address.
+/// A page as a document. `server` is the server's name.
 #[must_use]
-pub fn document(page: &WizardPage, server: &str, refresh: Option<(u32, &str)>) -> String {
+pub fn document(page: &WizardPage, server: &str) -> String {
     let owner = Owner::new();
-    let html = owner.with(|| whole(page, server, refresh).to_html());
+    let html = owner.with(|| whole(page, server).to_html());
     owner.cleanup();
     html
 }
 
-fn whole(page: &WizardPage, server: &str, refresh: Option<(u32, &str)>) -> impl IntoView {
+fn whole(page: &WizardPage, server: &str) -> impl IntoView {
     let step = page.contents.step();
     let title = format!("{} · UserLock", step.title());
-    let refresh =
-        refresh.map(|(seconds, to)| view! { <meta http-equiv="refresh" content=format!("{seconds};url={to}")/> });
     view! {
         <!DOCTYPE html>
         <html lang="en">
@@ -41,7 +39,6 @@ fn whole(page: &WizardPage, server: &str, refresh: Option<(u32, &str)>) -> impl 
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
                 <meta name="color-scheme" content="light dark"/>
                 <title>{title}</title>
-                {refresh}
                 <link rel="preload" href="/fonts/inter-latin.woff2" r#as="font" r#type="font/woff2" crossorigin="anonymous"/>
                 <link rel="stylesheet" href="/style.css"/>
                 <link rel="icon" r#type="image/svg+xml" href="/favicon.svg"/>

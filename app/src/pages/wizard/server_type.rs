@@ -22,6 +22,9 @@ pub(super) fn view(step: &ServerType, trouble: Option<&Trouble>) -> AnyView {
         first: step.role == Some(ServerRole::Backup),
         ..Input::default()
     };
+    // A certificate that nobody has compared yet is a question rather than a mistake: the box asks it.
+    let asked = trouble.filter(|trouble| trouble.code == "certificate_unknown");
+    let primary_wrong = trouble.filter(|_| asked.is_none());
     let role_wrong = trouble.filter(|trouble| trouble.field == Some("role"));
     view! {
         {heading("What is this server for?", lead.to_owned())}
@@ -45,8 +48,8 @@ pub(super) fn view(step: &ServerType, trouble: Option<&Trouble>) -> AnyView {
             </fieldset>
             {role_wrong.map(|trouble| wrong_view(trouble, "role-wrong".to_owned()))}
             <div class="only-backup">
-                {primary.view(trouble)}
-                {step.confirm.as_deref().map(confirm)}
+                {primary.view(primary_wrong)}
+                {step.confirm.as_deref().map(|digits| confirm(digits, asked))}
                 {step.confirm.is_none().then(|| step.confirmed.as_deref().map(confirmed))}
                 {step.forget.as_deref().map(forget)}
             </div>
@@ -79,12 +82,13 @@ fn choice(
 }
 
 /// A certificate that somebody must compare.
-fn confirm(digits: &str) -> AnyView {
+fn confirm(digits: &str, asked: Option<&Trouble>) -> AnyView {
+    let code = asked.map(|trouble| trouble.code.clone());
     view! {
-        <div class="banner warn confirm">
+        <div class="banner warn confirm" role=asked.map(|_| "alert") data-code=code>
             <Icon glyph=Glyph::Attention/>
             <div>
-                <p>"The server at this address shows this certificate (SHA-256):"</p>
+                <p>"Nobody has confirmed the certificate of this address yet. The server there shows this one (SHA-256):"</p>
                 {fingerprint(digits)}
                 <p class="plain-text">
                     "Compare it with the one that the set-up of the Primary told. If they differ, somebody else answers: do not go on."

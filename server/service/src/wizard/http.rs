@@ -129,7 +129,7 @@ fn refresh(wizard: &Wizard) -> Option<(u32, &'static str)> {
     if draft.is_working() {
         Some((1, pages::Step::Finish.path()))
     } else if draft.is_done() && draft.is_backup() {
-        Some((4, "/sign-in"))
+        Some((6, "/sign-in"))
     } else {
         None
     }
@@ -225,8 +225,13 @@ fn html(wizard: &Wizard, page: &WizardPage, refresh: Option<(u32, &str)>) -> Res
 
 fn html_with(status: u16, wizard: &Wizard, page: &WizardPage, refresh: Option<(u32, &str)>) -> Response {
     let name = wizard.draft().name.clone();
-    let document = pages::document(page, &name, refresh);
+    let document = pages::document(page, &name);
     let mut response = ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], document).into_response();
+    if let Some((seconds, to)) = refresh
+        && let Ok(value) = HeaderValue::from_str(&format!("{seconds};url={to}"))
+    {
+        response.headers_mut().insert(header::REFRESH, value);
+    }
     *response.status_mut() = axum::http::StatusCode::from_u16(status).unwrap_or_default();
     response
 }
