@@ -266,7 +266,7 @@ test("what stands against a Backup is said, and it can be tried again from where
 
     await test.step("the zone has a Backup, which this one may replace", async () => {
       await signIn(page, "admin", PASSWORD);
-      await refused(page, "has_a_backup", "a Backup already");
+      await refused(page, "has_a_backup", "srv-b.north.example is the Backup of this zone already");
       await look(page, "has-a-backup");
       await page.getByLabel(/takes the place of that Backup/).check();
       await go(page, "Sign in and continue");

@@ -63,6 +63,8 @@ pub static TABLE: &[Route] = &[
     route(Method::DELETE, "/api/v1/protected-accounts/{id}", Right::Administer, || {
         delete(api::settings::delete_protected_account)
     }),
+    route(Method::POST, "/api/v1/backup/remove", Right::Administer, || post(api::actions::remove_backup)),
+    route(Method::POST, "/api/v1/server/leave", Right::Administer, || post(api::actions::leave_zone)),
     route(Method::POST, "/api/v1/tokens", Right::Administer, || post(api::actions::create_token)),
     route(Method::POST, "/api/v1/enrolment-key", Right::Administer, || post(api::actions::create_enrolment_key)),
     route(Method::GET, "/api/v1/agents", Right::Read, || get(api::lists::agents)),

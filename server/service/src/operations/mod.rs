@@ -4,6 +4,7 @@ mod agents;
 mod events;
 mod log;
 mod overview;
+mod pair;
 mod protected;
 mod security;
 mod server;

@@ -205,7 +205,8 @@ async fn first_run(
             (RunState::Running, _) => {}
             (RunState::Succeeded, _) => return Ok(()),
             (_, Some(error)) => {
-                let what = format!("{}, while {}", error.message.trim_end_matches('.'), error.stage);
+                let message = error.message.trim_end_matches('.');
+                let what = format!("The first synchronization failed: {message}, while {}", error.stage);
                 return failed(what, &error.advice);
             }
             _ => break,

@@ -126,7 +126,10 @@ impl Failure {
     pub(super) fn of_primary(error: &SyncError, primary: &str, account: &str) -> Self {
         match error.problem {
             Told::HasABackup => {
-                let what = "The zone has a Backup already: a zone has one at most";
+                // The Primary names it: it has seen the account and the password.
+                let told = error.message.split_once(": ").map_or("", |(_, detail)| detail);
+                let named = told.split(". ").next().filter(|named| named.contains("already"));
+                let what = format!("{}: a zone has one at most", named.unwrap_or("The zone has a Backup already"));
                 let advice = "Remove it on the Primary first, or let this server take its place.";
                 return Self {
                     field: Some(Field::Replace),

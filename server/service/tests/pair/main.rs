@@ -12,5 +12,6 @@
 mod decisions;
 mod faults;
 mod kill;
+mod leave;
 mod support;
 mod sync;
