@@ -91,7 +91,7 @@ fn done(step: &Finish, told: &Told) -> AnyView {
     });
     let primary = told.enrolment.is_some();
     let lead = if primary {
-        "The Primary is set up. Note what is below: the enrolment string is shown once."
+        "The Primary is set up. Note what is below: the enrolment string is shown once. The server starts when you press the button, or by itself after ten minutes."
     } else {
         "The Backup is set up, and holds what the Primary holds. It starts now and leads you to its sign-in page; the accounts are those of the Primary."
     };

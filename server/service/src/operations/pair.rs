@@ -1,5 +1,7 @@
 //! Who belongs to the zone: removing its Backup, and taking this server out of it.
 
+use std::time::Duration;
+
 use userlock_core::api::ServerRole;
 
 use super::{check_reason, refusal_of};
@@ -10,7 +12,11 @@ use crate::{
     },
     log::{catalogue, details},
     sync::Client,
+    zone::monotonic_ms,
 };
+
+/// A Backup that leaves waits so long for its Primary to take what it recorded.
+const HAND_OVER: Duration = Duration::from_secs(5);
 
 impl App {
     /// Removes the Backup from the zone: its token is void, nothing waits for it, agents forget it.
@@ -48,14 +54,28 @@ impl App {
             return Err(problem::conflict("has_a_backup", "The zone has a Backup", detail));
         }
         if self.role() == ServerRole::Backup {
+            self.hand_over().await;
             self.tell_primary().await;
         }
         let message = format!("{by} took this server out of its zone: {reason}");
-        let more = details([("by", &by), ("role", &self.role().title()), ("reason", &reason)]);
+        let waits = self.zone.read(|server| server.unsent().0);
+        let more =
+            details([("by", &by), ("role", &self.role().title()), ("reason", &reason), ("not_handed_over", &waits)]);
         self.journal.record(catalogue::ZONE_LEFT, message, more);
         self.journal.flush().await;
         self.leaving.cancel();
         Ok(())
+    }
+
+    /// Lets a Primary that answers have what was recorded here last. What it does not get is set aside with the rest.
+    async fn hand_over(&self) {
+        let end = tokio::time::Instant::now() + HAND_OVER;
+        while self.zone.read(|server| server.unsent().0) > 0
+            && self.zone.peer().in_contact(monotonic_ms())
+            && tokio::time::Instant::now() < end
+        {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     async fn tell_primary(&self) {
