@@ -1,7 +1,11 @@
 //! A set-up that is not finished leaves a note in the data directory: what is there is not a server yet, and the next
 //! attempt goes on under the same identity, which the Primary may know already.
 
-use std::{fs, io::Write as _, path::Path};
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::Path,
+};
 
 use serde::{Deserialize, Serialize};
 use userlock_core::id::{ServerId, ZoneId};
@@ -49,10 +53,10 @@ impl Leftover {
     /// [`Failure`].
     pub fn write(&self, dir: &Path) -> Result<(), Failure> {
         let path = dir.join(FILE);
-        let failed = |error: std::io::Error| super::place::failed(&path, &error);
+        let failed = |error: io::Error| super::place::failed(&path, &error);
         let text = serde_json::to_vec(self).map_err(|error| failed(error.into()))?;
         let mut file = fs::File::create(&path).map_err(failed)?;
-        file.write_all(&text).and_then(|()| file.sync_all()).map_err(failed)
+        file.write_all(&text).and_then(|()| file.sync_all()).and_then(|()| sync_dir(dir)).map_err(failed)
     }
 
     /// The set-up is finished: from now on there is a server.
@@ -62,8 +66,14 @@ impl Leftover {
     pub fn remove(dir: &Path) -> Result<(), Failure> {
         let path = dir.join(FILE);
         match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(super::place::failed(&path, &error)),
-            _ => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            // A note that came back with a power cut would take a server for one that is not finished.
+            removed => removed.and_then(|()| sync_dir(dir)).map_err(|error| super::place::failed(&path, &error)),
         }
     }
+}
+
+/// What was made or removed in a directory is so on the disk, too.
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    fs::File::open(dir)?.sync_all()
 }

@@ -215,8 +215,13 @@ async fn account(wizard: &Wizard, form: &Form) -> Result<Step, Failure> {
         let what = "The password is missing";
         return Err(Failure::of_field("password_missing", Step::Account, Field::Password, what));
     }
-    if wizard.draft().joined_as(&new).is_none() {
-        setup::check(&new).await?;
+    if wizard.draft().joined_as(&new).is_some() {
+        return Ok(Step::Finish);
     }
-    Ok(Step::Finish)
+    let checked = setup::check(&new).await;
+    if checked.as_ref().is_err_and(|failure| failure.code == "wrong_password") {
+        // It is of no use again.
+        wizard.draft().password.clear();
+    }
+    checked.map(|_| Step::Finish)
 }

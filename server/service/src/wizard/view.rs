@@ -30,7 +30,11 @@ pub(super) fn code_refused(text: &str, code: &'static str) -> WizardPage {
 
 fn trouble(failure: &Failure) -> Trouble {
     // A field that is not right is kept as it is; what was done on the way to the end stays, too.
-    let kept = if failure.step == Step::Finish { "" } else { " Nothing was changed, and what you typed is kept." };
+    let kept = match failure.field {
+        _ if failure.step == Step::Finish => "",
+        Some(Field::Password | Field::Again) => " Nothing was changed. What you typed is kept, but for the password.",
+        _ => " Nothing was changed, and what you typed is kept.",
+    };
     let text = Failure { check: None, ..failure.clone() }.to_string();
     Trouble { code: failure.code.to_owned(), field: failure.field.and_then(name_of), text: format!("{text}{kept}") }
 }
