@@ -8,6 +8,8 @@ mod sessions;
 mod sheet;
 mod sign_in;
 mod synchronization;
+#[cfg(feature = "ssr")]
+pub mod wizard;
 
 pub use application_log::ApplicationLogPage;
 pub use frame::FramePage;

@@ -1,9 +1,12 @@
-//! The configuration: defaults, then the file, then `USERLOCK_*` of the environment.
+//! The configuration: defaults, then what the Configuration wizard was told, then the file, then `USERLOCK_*` of the
+//! environment.
 //!
 //! Only what a server needs before it can read its own settings stands here. A wrong key or value stops the start
 //! and is told with its line, its key and what would be right.
 
 mod error;
+mod text;
+mod told;
 
 use std::{
     fmt::Display,
@@ -13,8 +16,11 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use text::Filter;
 
 pub use error::ConfigError;
+pub(crate) use text::{Parsed, PublicUrl, ServerName};
+pub use told::{FILE as TOLD_FILE, Given, Told};
 
 /// Names of the environment that begin like ours and are for building and testing.
 const NOT_OURS: [&str; 6] = [
@@ -127,83 +133,32 @@ struct LogSection {
     syslog: Option<Switch>,
 }
 
-/// A value that is read from a text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Parsed<T>(pub(crate) T);
-
-impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Parsed<T> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map(Self).map_err(serde::de::Error::custom)
-    }
-}
-
-impl<T: Display> Serialize for Parsed<T> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-macro_rules! checked_text {
-    ($(#[$doc:meta])* $name:ident, $check:expr) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq)]
-        pub(crate) struct $name(pub(crate) String);
-
-        impl FromStr for $name {
-            type Err = &'static str;
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                let check: fn(&str) -> Result<(), &'static str> = $check;
-                check(text).map(|()| Self(text.to_owned()))
-            }
-        }
-
-        impl Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    };
-}
-
-checked_text!(
-    /// 1 to 64 signs without control characters.
-    ServerName,
-    |text| {
-        let fits = !text.trim().is_empty() && text.len() <= 64 && !text.chars().any(char::is_control);
-        if fits { Ok(()) } else { Err("must have 1 to 64 characters, none of them a control character") }
-    }
-);
-checked_text!(
-    /// `https://NAME:PORT` or `http://NAME:PORT`.
-    PublicUrl,
-    |text| {
-        let wrong = "must be an address such as https://server.example:8443, without a path";
-        let uri: axum::http::Uri = text.parse().map_err(|_| wrong)?;
-        let known = matches!(uri.scheme_str(), Some("https" | "http"));
-        let bare = uri.path() == "/" && !text.ends_with('/') && uri.query().is_none();
-        if known && bare && text.len() <= 512 { Ok(()) } else { Err(wrong) }
-    }
-);
-checked_text!(
-    /// What `tracing-subscriber` reads.
-    Filter,
-    |text| match tracing_subscriber::EnvFilter::try_new(text) {
-        Ok(_) => Ok(()),
-        Err(_) => Err("must be a filter such as `info` or `info,userlock_service::sync=debug`"),
-    }
-);
-
 impl Config {
     /// Reads the file and the environment.
     ///
     /// # Errors
     /// [`ConfigError`], which names the line or the variable, the key and the reason.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Self::load_given(path).map(|(config, _)| config)
+    }
+
+    /// The same, with which of what the Configuration wizard asks is given.
+    ///
+    /// # Errors
+    /// [`ConfigError`], which names the line or the variable, the key and the reason.
+    pub fn load_given(path: &Path) -> Result<(Self, Given), ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
         let env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
-        Self::read(path, &text, env)
+        let mut file = ConfigFile::merge(path, &text, env)?;
+        let base = path.parent().unwrap_or(Path::new("."));
+        let given = Given { name: file.name.is_some(), public_url: file.public_url.is_some() };
+        if let Some(dir) = &file.dir {
+            let told = Told::read(&base.join(dir))?;
+            file.name = file.name.take().or(told.name);
+            file.public_url = file.public_url.take().or(told.public_url);
+        }
+        Ok((file.complete(base)?, given))
     }
 
     /// Reads the file's text and the environment. Relative paths begin at the file's directory.
@@ -211,17 +166,22 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], which names the line or the variable, the key and the reason.
     pub fn read(path: &Path, text: &str, env: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        let mut file: ConfigFile = toml::from_str(text).map_err(|e| ConfigError::in_file(path, text, &e))?;
+        ConfigFile::merge(path, text, env)?.complete(path.parent().unwrap_or(Path::new(".")))
+    }
+}
+
+impl ConfigFile {
+    /// The file's text, then the environment.
+    fn merge(path: &Path, text: &str, env: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let mut file: Self = toml::from_str(text).map_err(|e| ConfigError::in_file(path, text, &e))?;
         for (variable, value) in env {
             if variable.starts_with("USERLOCK_") {
                 file.set(&variable, &value)?;
             }
         }
-        file.complete(path.parent().unwrap_or(Path::new(".")))
+        Ok(file)
     }
-}
 
-impl ConfigFile {
     /// Takes one variable of the environment.
     fn set(&mut self, variable: &str, value: &str) -> Result<(), ConfigError> {
         let tls = |file: &mut Self| file.tls.take().unwrap_or_default();

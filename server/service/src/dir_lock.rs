@@ -20,7 +20,7 @@ pub enum DirLockError {
         dir: PathBuf,
     },
     /// There is no such directory.
-    #[error("there is no {}: set a server up there with `userlock setup`, or correct `dir` in the configuration file", dir.display())]
+    #[error("there is no {}: set a server up there with `userlock serve` and a browser or with `userlock setup`, or correct `dir` in the configuration file", dir.display())]
     Missing {
         /// The directory.
         dir: PathBuf,

@@ -14,13 +14,17 @@ pub mod mail;
 pub mod operations;
 pub mod random;
 pub mod run;
+pub mod setup;
+pub mod start;
 pub mod store;
 pub mod sync;
 pub mod tend;
 pub mod tls;
+pub mod wizard;
 pub mod zone;
 
 pub use run::run;
+pub use start::start;
 
 /// The program's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

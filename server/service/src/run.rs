@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// How long requests at work may take to end when the server stops.
-const GRACE: Duration = Duration::from_secs(5);
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
 /// The headers of a request must be there within this time.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -61,6 +61,9 @@ pub enum RunError {
     /// Its data directory.
     #[error(transparent)]
     Dir(#[from] DirLockError),
+    /// It is not set up, and cannot be.
+    #[error(transparent)]
+    Setup(#[from] crate::setup::Failure),
     /// Its socket.
     #[error("cannot serve on {address}: {source}")]
     Serve {
@@ -85,11 +88,28 @@ pub fn identity_of(config: &Config) -> Result<Option<Identity>, TlsError> {
     }
 }
 
+/// Why a server has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to stop.
+    Stopped,
+    /// An administrator took it out of its zone.
+    Left,
+}
+
 /// Serves until `stop` is cancelled. What was acknowledged is on the disk whenever it ends.
 ///
 /// # Errors
 /// [`RunError`].
 pub async fn run(config: Config, listener: TcpListener, stop: CancellationToken) -> Result<(), RunError> {
+    run_until_left(config, listener, stop).await.map(drop)
+}
+
+/// Serves until `stop` is cancelled or the server is taken out of its zone.
+///
+/// # Errors
+/// [`RunError`].
+pub async fn run_until_left(config: Config, listener: TcpListener, stop: CancellationToken) -> Result<Ended, RunError> {
     let _lock = DirLock::acquire(&config.dir)?;
     let socket = |source| RunError::Serve { address: config.listen, source };
     let identity = identity_of(&config)?;
@@ -126,6 +146,7 @@ pub async fn run(config: Config, listener: TcpListener, stop: CancellationToken)
     }
     tell_start(&journal, &zone, &config);
 
+    let leaving = app.leaving.clone();
     let served = serve(app, pair, identity, listener, stop).await.map_err(socket);
     working.cancel();
     if let Some(sync) = &sync {
@@ -138,10 +159,11 @@ pub async fn run(config: Config, listener: TcpListener, stop: CancellationToken)
     // What was answered is on the disk; whoever is still asking now gets no answer.
     zone.stop().await;
     _ = writer_task.await;
+    zone.store().close().await;
     drop((zone, sync, journal));
     journal_task.abort();
     product.close().await;
-    served
+    served.map(|()| if leaving.is_cancelled() { Ended::Left } else { Ended::Stopped })
 }
 
 /// Puts together what the handlers work with.
@@ -185,6 +207,7 @@ async fn assemble(
         live: Live::default(),
         leptos: LeptosOptions::builder().output_name("userlock").build(),
         stop: stop.clone(),
+        leaving: CancellationToken::new(),
     });
     Ok((app, pair))
 }
@@ -217,15 +240,31 @@ async fn serve(
     let streams = app.stop.clone();
     let stopper = tokio::spawn({
         let handle = handle.clone();
+        let leaving = app.leaving.clone();
         async move {
-            stop.cancelled().await;
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = leaving.cancelled() => {}
+            }
             // Live streams and long polls would hold the server up: they end at once.
             streams.cancel();
             handle.graceful_shutdown(Some(GRACE));
         }
     });
-    let service = http::router(app, pair).into_make_service_with_connect_info::<SocketAddr>();
-    let result = match identity {
+    let result = listen(http::router(app, pair), identity, listener, handle).await;
+    stopper.abort();
+    result
+}
+
+/// Answers, with TLS if there is a certificate, until the handle says that it is enough.
+pub(crate) async fn listen(
+    router: axum::Router,
+    identity: Option<Identity>,
+    listener: TcpListener,
+    handle: Handle<SocketAddr>,
+) -> std::io::Result<()> {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    match identity {
         None => {
             let mut server = axum_server::from_tcp(listener)?.handle(handle);
             limit_headers(server.http_builder());
@@ -237,9 +276,7 @@ async fn serve(
             limit_headers(server.http_builder());
             server.serve(service).await
         }
-    };
-    stopper.abort();
-    result
+    }
 }
 
 /// Does not wait for ever for a request to be said.

@@ -74,6 +74,12 @@ impl Identity {
         Self::load_from_dir(dir)
     }
 
+    /// Whether [`Self::generate`] has made one in this data directory.
+    #[must_use]
+    pub fn is_in(dir: &Path) -> bool {
+        dir.join(CERT_FILE).exists() && dir.join(KEY_FILE).exists()
+    }
+
     /// Reads the certificate that [`Self::generate`] made.
     ///
     /// # Errors

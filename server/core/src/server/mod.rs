@@ -246,6 +246,12 @@ impl Server {
         self.sent.clear();
     }
 
+    /// Notes that the zone has no other server any more.
+    pub fn no_peer(&mut self) {
+        self.peer_held = None;
+        self.sent.clear();
+    }
+
     /// Notes that the zone has another server from now on.
     pub fn has_peer_now(&mut self) {
         self.peer_held.get_or_insert_default();
@@ -386,7 +392,8 @@ impl Server {
 
     /// Takes over what the other server told it has: all of its origins in these buckets.
     pub fn peer_told(&mut self, buckets: &[u16], ranges: &BTreeMap<OriginId, Vec<Range>>) {
-        let peer_held = self.peer_held.get_or_insert_default();
+        // One that was removed while it spoke says nothing that counts.
+        let Some(peer_held) = &mut self.peer_held else { return };
         let told = |o: &OriginId| buckets.contains(&u16::try_from(crate::held::bucket_of(*o)).unwrap_or(u16::MAX));
         let known: Vec<OriginId> = peer_held.iter().map(|(origin, _)| origin).filter(told).collect();
         for origin in known.into_iter().filter(|origin| !ranges.contains_key(origin)) {
@@ -422,7 +429,7 @@ impl Server {
 
     /// Notes that the other server has exactly what this one has, but for the origins of some buckets.
     pub fn peer_equal_but(&mut self, differing: &[u16]) {
-        let peer_held = self.peer_held.get_or_insert_default();
+        let Some(peer_held) = &mut self.peer_held else { return };
         for (origin, held) in self.held.iter() {
             let bucket = u16::try_from(crate::held::bucket_of(origin)).unwrap_or(u16::MAX);
             if !differing.contains(&bucket) {

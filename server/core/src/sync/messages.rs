@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent_api::{Range, ServerAddress},
-    api::PhaseView,
+    api::{PhaseView, ServerRole},
     id::{Digest, Epoch, LogId, OriginId, ServerId, ZoneId},
     record::{Machine, Run},
     server::Cursor,
@@ -26,6 +26,24 @@ pub const MEDIA_TYPE: &str = "application/vnd.userlock.frames";
 pub const PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// The most seconds that a pull waits for a record.
 pub const MAX_WAIT_SECONDS: u32 = 25;
+
+/// The answer to `POST /replication/v1/about` (JSON): what a server tells whoever asks, before anybody has signed in. It
+/// is enough to see that the address is the right one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// Its role.
+    pub role: ServerRole,
+    /// Its name.
+    pub server_name: String,
+    /// Its zone.
+    pub zone_id: ZoneId,
+    /// The zone's name.
+    pub zone_name: String,
+    /// Its program's version.
+    pub version: String,
+    /// Its clock, in ms since 1970 UTC.
+    pub clock: i64,
+}
 
 /// `POST /replication/v1/join` (JSON): a Backup signs in with its service account.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

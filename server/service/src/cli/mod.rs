@@ -38,9 +38,9 @@ struct ConfigArg {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run a server until it is told to stop
+    /// Run a server until it is told to stop; where none is set up, its Configuration wizard first
     Serve(ConfigArg),
-    /// Set up a server: its state, its certificate and its configuration
+    /// Set up a server without a browser: its state, its certificate and its configuration
     Setup(setup::SetupArgs),
     /// Make an API token, on a Primary
     Token(TokenArgs),

@@ -7,12 +7,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{EnvFilter, fmt};
 
-use super::Outcome;
-use crate::config::{Config, LogFormat};
+use super::{Outcome, setup::say};
+use crate::{
+    config::{Config, LogFormat},
+    wizard::Way,
+};
 
-/// Runs a server until SIGTERM or SIGINT.
+/// Runs a server until SIGTERM or SIGINT; first the Configuration wizard, where none is set up yet.
 pub fn serve(path: &Path) -> Outcome {
-    let config = Config::load(path)?;
+    let (config, given) = Config::load_given(path)?;
     start_tracing(&config.log.filter, config.log.format);
     allow_many_connections();
     let listener =
@@ -30,7 +33,12 @@ pub fn serve(path: &Path) -> Outcome {
             }
             stopping.cancel();
         });
-        Ok(Box::pin(crate::run(config, listener, stop)).await?)
+        let log = config.log.clone();
+        let way_in = move |way: &Way| {
+            say(&way.to_string());
+            way.tell_journal(&log);
+        };
+        Ok(Box::pin(crate::start(config, given, listener, stop, way_in)).await?)
     })
 }
 

@@ -4,37 +4,23 @@ use std::{
     fs,
     io::Write as _,
     net::SocketAddr,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
 use clap::ValueEnum;
 use serde::Serialize;
-use userlock_core::{
-    account::fold_case,
-    agent_api::{Enrolment, ServerAddress},
-    api::ServerRole,
-    id::{Epoch, EpochName, ServerId, ZoneId},
-    settings::{Agents, Change, LocalAccount, OwnSettings, Role, Security, ZoneDocument, ZoneSettings},
-};
+use userlock_core::agent_api::ServerAddress;
 
 use super::{Failure, Outcome, print, secrets, setup_backup};
 use crate::{
-    auth::{MAX_PASSWORD_BYTES, hash_now},
-    clock,
     config::{self, Config},
-    dir_lock::DirLock,
-    log::{Journal, SystemLog, SystemLogPaths, catalogue, details},
     random,
-    store::product::ProductStore,
-    tls::Identity,
-    zone::{self, Genesis},
+    setup::{self, Place},
 };
 
 /// The first administrator's name.
 const ADMINISTRATOR: &str = "admin";
-/// The shortest password that is taken.
-const MIN_PASSWORD: usize = 8;
 
 /// `userlock setup`.
 #[derive(Debug, clap::Args)]
@@ -114,28 +100,34 @@ pub struct Admin {
     password: String,
 }
 
-/// The place that is being set up. What it made is removed again when the set-up fails.
-pub struct Place {
+/// The server that is being set up.
+pub struct Making {
     /// The data directory.
-    pub dir: PathBuf,
+    pub place: Place,
     /// The configuration that the server will have.
     pub config: Config,
     /// Where the server will be reached.
     pub address: ServerAddress,
-    made_dir: bool,
-    _lock: DirLock,
 }
 
-/// Sets a server up.
+/// Sets a server up. What was made is removed again when that fails.
 pub async fn setup(args: SetupArgs) -> Outcome {
     check(&args)?;
-    let mut place = Place::make(&args)?;
+    let mut place = Place::take(&args.dir)?;
+    let (config, address) = match plan(&args, &mut place) {
+        Ok(plan) => plan,
+        Err(failure) => {
+            place.remove();
+            return Err(failure);
+        }
+    };
+    let mut making = Making { place, config, address };
     let done = match args.role {
-        SetupRole::Primary => primary(&args, &place).await,
-        SetupRole::Backup => Box::pin(setup_backup::backup(&args, &mut place)).await,
+        SetupRole::Primary => primary(&args, &making).await,
+        SetupRole::Backup => Box::pin(setup_backup::backup(&args, &mut making)).await,
     };
     let done = match done {
-        Ok(told) => write_config(&args, &place).map(|()| told),
+        Ok(told) => write_config(&args, &making).map(|()| told),
         Err(failure) => Err(failure),
     };
     match done {
@@ -144,7 +136,7 @@ pub async fn setup(args: SetupArgs) -> Outcome {
             print(&format!("{}\n", serde_json::to_string(&told)?))
         }
         Err(failure) => {
-            place.remove();
+            making.place.remove();
             say("Nothing was set up.");
             Err(failure)
         }
@@ -189,69 +181,14 @@ fn check(args: &SetupArgs) -> Outcome {
     Ok(())
 }
 
-impl Place {
-    fn make(args: &SetupArgs) -> Result<Self, Failure> {
-        let failed = |error: std::io::Error| format!("{}: {error}", args.dir.display());
-        let made_dir = !args.dir.exists();
-        if made_dir {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(&args.dir).map_err(failed)?;
-        }
-        let dir = args.dir.canonicalize().map_err(failed)?;
-        let lock = DirLock::acquire(&dir)?;
-        if dir.join(crate::store::state::FILE).exists() {
-            return Err(format!("{} has a server that is set up: nothing was changed", dir.display()).into());
-        }
-        let name = args.name.clone().unwrap_or_else(config::host_name);
-        let public_url = args.public_url.clone().unwrap_or_else(|| config::default_url(args.listen, args.plain_http));
-        let file = config_text(args, &dir, &name, &public_url);
-        let config = Config::read(&args.config_out, &file, [])?;
-        let mut place = Self {
-            dir,
-            config,
-            address: ServerAddress { url: public_url, fingerprint: String::new() },
-            made_dir,
-            _lock: lock,
-        };
-        if !args.plain_http {
-            match Identity::generate(&place.dir, &config::host_name(), args.listen.ip()) {
-                Ok(identity) => place.address.fingerprint = identity.fingerprint(),
-                Err(error) => {
-                    place.remove();
-                    return Err(error.into());
-                }
-            }
-        }
-        Ok(place)
-    }
-
-    /// Removes what the set-up made.
-    fn remove(&self) {
-        if self.made_dir {
-            // What stays behind is in the way of the next attempt, which says so.
-            _ = fs::remove_dir_all(&self.dir);
-            return;
-        }
-        let state = crate::store::state::FILE;
-        let product = crate::store::product::FILE;
-        let names = [state, product].into_iter().flat_map(|f| [f.to_owned(), format!("{f}-wal"), format!("{f}-shm")]);
-        for name in names.chain(["server.pem".to_owned(), "server.key".to_owned(), "lock".to_owned()]) {
-            _ = fs::remove_file(self.dir.join(name));
-        }
-    }
-
-    /// Writes what has happened to the new server's application log.
-    pub async fn note(&self, role: ServerRole, more: &str) -> Result<(), Failure> {
-        let store = ProductStore::open(&self.dir).await?;
-        let system = SystemLog::find(&self.config.log, &SystemLogPaths::default());
-        let (journal, task) = Journal::start(store.clone(), system);
-        let message = format!("{} was set up as {}{more}", self.config.name, role.title());
-        journal.record(catalogue::SET_UP, message, details([("role", &role.title()), ("address", &self.address.url)]));
-        journal.flush().await;
-        drop(journal);
-        task.await?;
-        store.close().await;
-        Ok(())
-    }
+/// The configuration that the server will have, and where it will be reached.
+fn plan(args: &SetupArgs, place: &mut Place) -> Result<(Config, ServerAddress), Failure> {
+    let name = args.name.clone().unwrap_or_else(config::host_name);
+    let url = args.public_url.clone().unwrap_or_else(|| config::default_url(args.listen, args.plain_http));
+    let file = config_text(args, &place.dir, &name, &url);
+    let config = Config::read(&args.config_out, &file, [])?;
+    let fingerprint = place.identity(&config)?.map(|identity| identity.fingerprint()).unwrap_or_default();
+    Ok((config, ServerAddress { url, fingerprint }))
 }
 
 fn config_text(args: &SetupArgs, dir: &Path, name: &str, public_url: &str) -> String {
@@ -267,8 +204,8 @@ fn config_text(args: &SetupArgs, dir: &Path, name: &str, public_url: &str) -> St
     text
 }
 
-fn write_config(args: &SetupArgs, place: &Place) -> Outcome {
-    let text = config_text(args, &place.dir, &place.config.name, &place.address.url);
+fn write_config(args: &SetupArgs, making: &Making) -> Outcome {
+    let text = config_text(args, &making.place.dir, &making.config.name, &making.address.url);
     let failed = |error: std::io::Error| format!("{}: {error}", args.config_out.display());
     let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o644).open(&args.config_out);
     let mut file = file.map_err(failed)?;
@@ -277,7 +214,7 @@ fn write_config(args: &SetupArgs, place: &Place) -> Outcome {
 }
 
 /// Sets up a Primary: the zone, its first administrator and its key.
-async fn primary(args: &SetupArgs, place: &Place) -> Result<Told, Failure> {
+async fn primary(args: &SetupArgs, making: &Making) -> Result<Told, Failure> {
     let (password, admin) = match &args.admin_password_file {
         Some(path) => (secrets::read(path)?, None),
         None => {
@@ -285,51 +222,16 @@ async fn primary(args: &SetupArgs, place: &Place) -> Result<Told, Failure> {
             (password.clone(), Some(Admin { user: ADMINISTRATOR.to_owned(), password }))
         }
     };
-    if password.len() < MIN_PASSWORD || password.len() > MAX_PASSWORD_BYTES {
-        return Err(format!(
-            "the administrator's password must have {MIN_PASSWORD} to {MAX_PASSWORD_BYTES} characters"
-        )
-        .into());
-    }
-    let key = random::secret("ulz_")?;
-    let administrator = LocalAccount {
-        name: fold_case(ADMINISTRATOR),
-        password_hash: hash_now(&password)?,
-        roles: vec![Role::Administrator.as_str().to_owned()],
-        disabled: false,
-    };
-    let mut settings = ZoneSettings {
-        agents: Agents { zone_key_hash: random::hash_secret(&key), ..Agents::default() },
-        security: Security { accounts: vec![administrator], ..Security::default() },
-        ..ZoneSettings::default()
-    };
-    settings.general.zone_name = args.zone.trim().to_owned();
-    let epoch = Epoch { number: 1, name: EpochName(random::bytes()?) };
-    let change =
-        Change { epoch, at: clock::now_ms(), by: "set-up", section: "general", reason: Some("the zone was set up") };
-    let genesis = Genesis {
-        server_id: ServerId(random::bytes()?),
-        zone_id: ZoneId(random::bytes()?),
-        role: ServerRole::Primary,
-        epoch,
-        settings: ZoneDocument::next(None, settings, change)?,
-        own: OwnSettings::default(),
-        peer: None,
-    };
-    zone::create(&place.dir, &genesis).await?;
-    place.note(ServerRole::Primary, "").await?;
-    say(&format!("Primary of the zone {}: {}", args.zone, place.address.url));
-    if !place.address.fingerprint.is_empty() {
-        say(&format!("Certificate: sha256 {}", place.address.fingerprint));
+    let administrator = setup::administrator(ADMINISTRATOR, &password)?;
+    let zone = setup::zone_name(&args.zone)?;
+    let Making { place, config, address } = making;
+    let enrolment = setup::make_primary(place, config, address, zone, administrator).await?;
+    say(&format!("Primary of the zone {}: {}", args.zone, address.url));
+    if !address.fingerprint.is_empty() {
+        say(&format!("Certificate: sha256 {}", address.fingerprint));
     }
     if let Some(admin) = &admin {
         say(&format!("Administrator: {}, password {} (shown once)", admin.user, admin.password));
     }
-    let enrolment = Enrolment { servers: vec![place.address.clone()], key }.to_text();
-    Ok(Told {
-        url: place.address.url.clone(),
-        fingerprint: place.address.fingerprint.clone(),
-        enrolment: Some(enrolment),
-        admin,
-    })
+    Ok(Told { url: address.url.clone(), fingerprint: address.fingerprint.clone(), enrolment: Some(enrolment), admin })
 }

@@ -5,7 +5,7 @@ use std::{any::Any, sync::Arc, time::Duration};
 use axum::{
     body::{Body, HttpBody as _},
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, Version, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Version, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -35,6 +35,16 @@ pub async fn finish(State(app): State<App>, request: Request, next: Next) -> Res
     let mut response = next.run(request).await;
     app.figures.request(response.status().as_u16());
     let headers = response.headers_mut();
+    be_careful(headers, app.secure);
+    // A page has sent its own, with its nonce.
+    if let Ok(policy) = HeaderValue::from_str(&userlock_app::shell::content_security_policy(None)) {
+        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
+    }
+    response
+}
+
+/// The headers that tell browsers to be careful, but for what a page may load.
+pub fn be_careful(headers: &mut HeaderMap, secure: bool) {
     let mut set = |name: HeaderName, value: &'static str| {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     };
@@ -45,14 +55,9 @@ pub async fn finish(State(app): State<App>, request: Request, next: Next) -> Res
     set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
     set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
     set(header::CACHE_CONTROL, "no-store");
-    if app.secure {
+    if secure {
         set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }
-    // A page has sent its own, with its nonce.
-    if let Ok(policy) = HeaderValue::from_str(&userlock_app::shell::content_security_policy(None)) {
-        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
-    }
-    response
 }
 
 /// Takes in what a refused request still brings, as far as is bearable. With HTTP/2 a body that nobody reads ends in a

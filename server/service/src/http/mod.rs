@@ -5,7 +5,7 @@ pub mod api;
 pub mod assets;
 pub mod body;
 pub mod guard;
-mod layers;
+pub(crate) mod layers;
 pub mod live;
 pub mod openapi;
 pub mod pages;

@@ -255,6 +255,10 @@ static CALLS: &[Call] = &[
         .gives(named::<api::ProtectedAccountView>)
         .with_revision(),
     call("delete", "/api/v1/protected-accounts/{id}", "204", "Delete a rule").with_revision(),
+    call("post", "/api/v1/backup/remove", "204", "Remove the Backup from the zone, on a Primary")
+        .takes(named::<ReasonRequest>),
+    call("post", "/api/v1/server/leave", "202", "Take this server out of its zone; then it is set up anew")
+        .takes(named::<ReasonRequest>),
     call("post", "/api/v1/tokens", "201", "Make an API token")
         .takes(named::<operations::TokenRequest>)
         .gives(named::<operations::TokenCreated>),

@@ -52,6 +52,10 @@ pub async fn page(State(app): State<App>, request: Request) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return problem::method_not_allowed().into_response();
     }
+    if path == "/wizard" || path.starts_with("/wizard/") {
+        // The Configuration wizard has done its work: whoever still looks at it is led on.
+        return sign_in::redirect("/", None);
+    }
     let principal = match guard::identify(&app, request.headers(), true) {
         Ok(principal) => principal,
         Err(refusal) => return refusal.into_response(),

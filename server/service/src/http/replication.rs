@@ -6,7 +6,7 @@ use axum::{
     Extension, Json, Router,
     body::Body,
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::post,
@@ -24,9 +24,9 @@ use userlock_core::{
     server::{Cursor, Input, Output, ReadRun, Refusal as CoreRefusal},
     settings::ZoneDocument,
     sync::{
-        Frames, HeldRequest, HeldResponse, Hello, JoinRequest, JoinResponse, MAX_WAIT_SECONDS, MEDIA_TYPE, PAGE_BYTES,
-        PROTOCOL_VERSION, PullHeader, PullRequest, PushHeader, PushResponse, VERSION_HEADER, differing_buckets,
-        push_frame, snapshot_frames,
+        About, Frames, HeldRequest, HeldResponse, Hello, JoinRequest, JoinResponse, MAX_WAIT_SECONDS, MEDIA_TYPE,
+        PAGE_BYTES, PROTOCOL_VERSION, PullHeader, PullRequest, PushHeader, PushResponse, VERSION_HEADER,
+        differing_buckets, push_frame, snapshot_frames,
     },
 };
 
@@ -53,6 +53,7 @@ const MAX_RECORDS: u64 = 50_000;
 
 /// Every route here, all by `POST`: with whether it needs the token of the Backup.
 pub const ROUTES: &[(&str, bool)] = &[
+    ("/replication/v1/about", false),
     ("/replication/v1/join", false),
     ("/replication/v1/hello", true),
     ("/replication/v1/held", true),
@@ -61,6 +62,7 @@ pub const ROUTES: &[(&str, bool)] = &[
     ("/replication/v1/settings", true),
     ("/replication/v1/snapshot", true),
     ("/replication/v1/forward", true),
+    ("/replication/v1/leave", true),
 ];
 
 /// The routes, guarded.
@@ -73,8 +75,10 @@ pub fn router(state: PairState) -> Router {
         .route("/replication/v1/settings", post(settings))
         .route("/replication/v1/snapshot", post(snapshot))
         .route("/replication/v1/forward", post(forward))
+        .route("/replication/v1/leave", post(leave))
         .layer(middleware::from_fn_with_state(state.clone(), guard));
     Router::new()
+        .route("/replication/v1/about", post(about))
         .route("/replication/v1/join", post(join))
         .merge(guarded)
         .layer(middleware::from_fn(version))
@@ -169,7 +173,9 @@ async fn hello(
     }
     let (now, wall) = (monotonic_ms(), clock::now_ms());
     refuse_clone(&state, &theirs, now)?;
-    if theirs.name != known.name || theirs.address != known.address {
+    // One that was removed or replaced meanwhile is not made known again.
+    let still_known = zone.stored_peer().is_some_and(|peer| peer.token_hash == known.token_hash);
+    if still_known && (theirs.name != known.name || theirs.address != known.address) {
         let peer = StoredPeer { name: theirs.name.clone(), address: theirs.address.clone(), ..(*known).clone() };
         zone.set_peer(peer).await.map_err(|e| submit_refusal(&state, e))?;
     }
@@ -380,6 +386,28 @@ async fn forward(State(state): State<PairState>, request: Request) -> Answer<Jso
     super::agents::decide_here(&state, forward.machine, forward.request, false).await.map(Json)
 }
 
+/// Tells whoever is about to join whether this is the server that they mean.
+async fn about(State(state): State<PairState>) -> Json<About> {
+    Json(state.zone.read(|s| About {
+        role: s.identity.role,
+        server_name: s.identity.name.clone(),
+        zone_id: s.identity.zone_id,
+        zone_name: s.settings.settings.general.zone_name.clone(),
+        version: crate::VERSION.to_owned(),
+        clock: clock::now_ms(),
+    }))
+}
+
+/// The Backup leaves the zone. It stays known until an administrator removes it here: what it recorded and did not hand
+/// over may still be wanted.
+async fn leave(State(state): State<PairState>, Extension(peer): Extension<Arc<StoredPeer>>) -> StatusCode {
+    let message =
+        format!("The Backup {} leaves this zone. Remove it here, or set up another one in its place.", peer.name);
+    let more = details([("server", &peer.name), ("address", &peer.address.url)]);
+    state.journal.record(catalogue::PEER_LEFT, message, more);
+    StatusCode::NO_CONTENT
+}
+
 /// Whoever asks is not known yet: nothing of what they say is kept or told beyond these lengths.
 fn within_bounds(join: &JoinRequest) -> Answer<()> {
     let texts = [
@@ -448,6 +476,8 @@ async fn join(State(state): State<PairState>, request: Request) -> Answer<Json<J
             token: None,
         };
         state.zone.set_peer(peer).await.map_err(|e| submit_refusal(&state, e))?;
+        // One that joins again may have lost what it had, and its earlier hellos with it.
+        state.zone.peer_begins_anew();
         let more = details([("server", &join.server_name), ("address", &join.address.url), ("account", &account)]);
         state.journal.record(catalogue::PEER_JOINED, format!("{} is the Backup of this zone.", join.server_name), more);
     }

@@ -60,6 +60,8 @@ pub struct Parts {
     pub leptos: LeptosOptions,
     /// Ends when the server stops.
     pub stop: CancellationToken,
+    /// Ends when an administrator takes this server out of its zone.
+    pub leaving: CancellationToken,
 }
 
 impl App {

@@ -122,6 +122,8 @@ pub static TABLE: &[Route] = &[
     route(Method::DELETE, "/api/v1/protected-accounts/{id}", write(Area::ProtectedAccounts), || {
         delete(api::settings::delete_protected_account)
     }),
+    route(Method::POST, "/api/v1/backup/remove", write(Area::Settings), || post(api::actions::remove_backup)),
+    route(Method::POST, "/api/v1/server/leave", write(Area::Settings), || post(api::actions::leave_zone)),
     route(Method::POST, "/api/v1/tokens", write(Area::Security), || post(api::actions::create_token)),
     route(Method::POST, "/api/v1/enrolment-key", write(Area::Agents), || post(api::actions::create_enrolment_key)),
     route(Method::GET, "/api/v1/agents", read(Area::Agents), || get(api::lists::agents)),

@@ -57,6 +57,12 @@ catalogue! {
     1008 START_FAILED Error
         "The server could not start."
         "The message says why, and what to do."
+    1020 NOT_SET_UP Information
+        "The server is not set up: it serves the Configuration wizard and nothing else."
+        "Open the address in a browser and enter the one-time code, or use `userlock setup`."
+    1021 ZONE_LEFT Warning
+        "An administrator took this server out of its zone. Its data was set aside in the data directory; nothing was deleted."
+        "Set it up anew with the Configuration wizard. Remove the folder when nothing of it is wanted any more."
 
     1100 PEER_UP Information
         "The other server answers."
@@ -88,6 +94,12 @@ catalogue! {
     1110 PEER_CANNOT_COMMIT Error
         "The other server answers and cannot write to its disk."
         "Make room on its disk, or repair it."
+    1120 PEER_REMOVED Warning
+        "An administrator removed the Backup from the zone: its token is void, and nothing waits for it any more."
+        "Set up another Backup. Stop the removed one, or take it out of its zone."
+    1121 PEER_LEFT Warning
+        "The Backup says that it leaves the zone."
+        "Remove the Backup on the Primary, or set up another one in its place."
 
     1200 SYNC_SUCCEEDED Information
         "A synchronization that somebody started, or the first after a failure, has succeeded."

@@ -7,6 +7,7 @@ mod events;
 mod log;
 mod overview;
 mod own;
+mod pair;
 mod protected;
 mod revisions;
 mod sections;

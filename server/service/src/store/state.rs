@@ -134,6 +134,15 @@ impl StateWriter {
         put_meta(&mut self.connection, key, value).await
     }
 
+    /// Removes a value that is kept by name.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub async fn remove(&mut self, key: &str) -> Result<(), StateError> {
+        sqlx::query("delete from meta where key = ?").bind(key).execute(&mut self.connection).await?;
+        Ok(())
+    }
+
     /// Forgets the folded state, which is of another version: it will be folded anew from the log.
     ///
     /// # Errors
@@ -245,6 +254,11 @@ impl StateWriter {
 impl StateStore {
     pub(super) fn pool(&self) -> &SqlitePool {
         &self.pool
+    }
+
+    /// Closes it: nothing is read any more.
+    pub async fn close(&self) {
+        self.pool.close().await;
     }
 
     /// A value that is kept by name.

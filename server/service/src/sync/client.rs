@@ -10,7 +10,7 @@ use userlock_core::{
     record::Run,
     settings::ZoneDocument,
     sync::{
-        Frames, HeldRequest, HeldResponse, Hello, JoinRequest, JoinResponse, MAX_WAIT_SECONDS, MEDIA_TYPE,
+        About, Frames, HeldRequest, HeldResponse, Hello, JoinRequest, JoinResponse, MAX_WAIT_SECONDS, MEDIA_TYPE,
         PROTOCOL_VERSION, PullHeader, PullRequest, PushHeader, PushResponse, VERSION_HEADER, push_frame,
     },
 };
@@ -184,6 +184,23 @@ impl Client {
     pub async fn forward(&self, question: &ForwardRequest) -> Result<DecisionResponse, SyncError> {
         let response = checked(self.post("forward").timeout(FORWARD).json(question).send().await?).await?;
         serde_json::from_slice(&limited(response).await?).map_err(|_| SyncError::malformed("an answer"))
+    }
+
+    /// Asks what the server is.
+    ///
+    /// # Errors
+    /// [`SyncError`].
+    pub async fn about(&self) -> Result<About, SyncError> {
+        let response = checked(self.post("about").timeout(HELLO).send().await?).await?;
+        serde_json::from_slice(&limited(response).await?).map_err(|_| SyncError::malformed("an answer"))
+    }
+
+    /// Tells the Primary that this Backup leaves the zone.
+    ///
+    /// # Errors
+    /// [`SyncError`].
+    pub async fn leave(&self) -> Result<(), SyncError> {
+        checked(self.post("leave").timeout(HELLO).send().await?).await.map(drop)
     }
 
     /// Joins a Backup to its Primary, or only checks whether it could.

@@ -25,14 +25,31 @@ pub struct SyncError {
     pub message: String,
     /// The HTTP status, where there was one.
     pub status: Option<u16>,
+    /// The problem that the other server told, where a set-up must know it.
+    pub problem: Told,
     /// The fork that was found, where that is the cause.
     pub fork: Option<Fork>,
+}
+
+/// A problem that the other server told, where a set-up must know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// The zone has another Backup.
+    HasABackup,
+    /// That server is not set up itself.
+    NotSetUp,
+    /// Too many attempts to sign in have failed.
+    TooManyAttempts,
+    /// It does not know the address of the call.
+    NotFound,
+    /// Any other, or none.
+    Other,
 }
 
 impl SyncError {
     /// An error of this kind.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), status: None, fork: None }
+        Self { kind, message: message.into(), status: None, problem: Told::Other, fork: None }
     }
 
     /// What the other server said instead of an answer.
@@ -49,9 +66,16 @@ impl SyncError {
             (401, _) => catalogue::SYNC_AUTHENTICATION,
             _ => catalogue::SYNC_HTTP,
         };
+        let told = match code {
+            "has_a_backup" => Told::HasABackup,
+            "not_set_up" => Told::NotSetUp,
+            "too_many_attempts" => Told::TooManyAttempts,
+            "not_found" => Told::NotFound,
+            _ => Told::Other,
+        };
         let detail = problem.map_or_else(|| "without saying why".to_owned(), |p| p.detail);
         let message = format!("the other server answered {status}: {detail}");
-        Self { status: Some(status.as_u16()), ..Self::new(kind, message) }
+        Self { status: Some(status.as_u16()), problem: told, ..Self::new(kind, message) }
     }
 
     /// What the other server sent cannot be read.

@@ -31,7 +31,7 @@ use userlock_core::{
 };
 
 pub use client::Client;
-pub use error::SyncError;
+pub use error::{SyncError, Told};
 pub use heartbeat::own_hello;
 pub use test::test_connection;
 

@@ -84,7 +84,7 @@ pub(crate) enum Job {
     Adopt { snapshot: Box<Snapshot>, in_place_of_records: bool, reply: oneshot::Sender<Result<(), AdoptError>> },
     CutBranch { origin: OriginId, first: u64, reply: oneshot::Sender<Result<(), SubmitError>> },
     Own { settings: Box<OwnSettings>, revision: Box<OwnRevision>, reply: oneshot::Sender<Result<(), SubmitError>> },
-    Peer { peer: Box<StoredPeer>, reply: oneshot::Sender<Result<(), SubmitError>> },
+    Peer { peer: Option<Box<StoredPeer>>, reply: oneshot::Sender<Result<(), SubmitError>> },
     KeepRun { run: Box<RunView> },
     Joined { reply: oneshot::Sender<Result<(), SubmitError>> },
     Stop,
@@ -173,8 +173,24 @@ impl Zone {
     /// [`SubmitError`].
     pub async fn set_peer(&self, peer: StoredPeer) -> Result<(), SubmitError> {
         let (reply, answer) = oneshot::channel();
-        self.send(Job::Peer { peer: Box::new(peer), reply })?;
+        self.send(Job::Peer { peer: Some(Box::new(peer)), reply })?;
         answer.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// Forgets the Backup: the zone has none from now on, its token is void, and nothing waits for it.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub async fn forget_peer(&self) -> Result<(), SubmitError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Peer { peer: None, reply })?;
+        answer.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// Forgets what is known of the other server at this moment, and what it holds: it begins anew.
+    pub fn peer_begins_anew(&self) {
+        self.note_peer(Server::new_peer);
+        *self.peer() = PeerStatus::new(monotonic_ms(), crate::clock::now_ms());
     }
 
     /// Notes that this Backup has had its first Sessions synchronization.

@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 use userlock_core::{
     api::OwnRevision,
     id::OriginId,
+    pair::PrimaryFacts,
     record::Run,
     server::{Checkpoint, Note, Output, Refusal, Row},
     settings::OwnSettings,
@@ -241,7 +242,8 @@ impl Writer {
                 _ = reply.send(self.cut_branch(origin, first).await);
             }
             Job::Own { settings, revision, reply } => _ = reply.send(self.change_own(*settings, &revision).await),
-            Job::Peer { peer, reply } => _ = reply.send(self.set_peer(*peer).await),
+            Job::Peer { peer: Some(peer), reply } => _ = reply.send(self.set_peer(*peer).await),
+            Job::Peer { peer: None, reply } => _ = reply.send(self.forget_peer().await),
             Job::Joined { reply } => {
                 let result = self.store.put("joined", &true).await;
                 if result.is_ok() {
@@ -274,6 +276,15 @@ impl Writer {
             self.zone.server_mut().new_peer();
         }
         self.zone.primary_facts().has_backup = true;
+        Ok(())
+    }
+
+    async fn forget_peer(&mut self) -> Result<(), SubmitError> {
+        self.store.remove("peer").await?;
+        *self.zone.inner.stored_peer.write().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
+        self.zone.server_mut().no_peer();
+        *self.zone.primary_facts() = PrimaryFacts::default();
+        *self.zone.peer() = super::PeerStatus::new(super::monotonic_ms(), clock::now_ms());
         Ok(())
     }
 

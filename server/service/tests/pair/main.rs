@@ -3,7 +3,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "a test says what is wrong by stopping"
@@ -12,6 +11,7 @@
 mod decisions;
 mod faults;
 mod kill;
+mod leave;
 mod settings;
 mod support;
 mod sync;

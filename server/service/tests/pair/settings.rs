@@ -111,10 +111,10 @@ async fn each_field_reaches_the_backup_and_none_can_be_written_there() {
 async fn what_belongs_to_each_server_alone_is_never_synchronized() {
     let pair = Pair::with(BY_HAND).await;
     let fields = [
+        ("email", "from", json!("userlock@corp.example")),
         ("email", "server", json!("mail.corp.example")),
         ("email", "port", json!(2525)),
         ("email", "tls", json!("tls")),
-        ("email", "from", json!("userlock@corp.example")),
         ("email", "user", json!("userlock")),
         ("email", "password", json!("correct-horse")),
         ("database", "retention_days", json!(77)),
@@ -147,9 +147,13 @@ async fn what_belongs_to_each_server_alone_is_never_synchronized() {
     }
     // The Backup's own are changed there, and brought back there.
     let path = address("email");
-    pair.backup.change(&path, |body| body["server"] = json!("mail.backup.example")).await.expect(200);
+    let set = |body: &mut Value| {
+        body["server"] = json!("mail.backup.example");
+        body["from"] = json!("userlock@corp.example");
+    };
+    pair.backup.change(&path, set).await.expect(200);
     let first = pair.backup.get("/api/v1/own-revisions?limit=1").await["items"][0].clone();
-    assert_eq!((&first["section"], &first["changed"]), (&json!("email"), &json!(["server"])), "{first}");
+    assert_eq!((&first["section"], &first["changed"]), (&json!("email"), &json!(["from", "server"])), "{first}");
     pair.backup.change(&path, |body| body["server"] = json!("another.example")).await.expect(200);
     let etag = pair.backup.call(Method::GET, &path, None, None).await.etag;
     let restore = format!("/api/v1/own-revisions/{}/restore", first["revision"]);

@@ -69,6 +69,29 @@ pub async fn release_agent(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// `POST /api/v1/backup/remove`.
+pub async fn remove_backup(
+    State(app): State<App>,
+    Extension(by): Extension<Principal>,
+    body: UnreadJson,
+) -> Answer<StatusCode> {
+    app.must_be_primary()?;
+    let ReasonRequest { reason } = body.read()?;
+    app.remove_backup(&by.to_string(), &reason).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /api/v1/server/leave`.
+pub async fn leave_zone(
+    State(app): State<App>,
+    Extension(by): Extension<Principal>,
+    body: UnreadJson,
+) -> Answer<StatusCode> {
+    let ReasonRequest { reason } = body.read()?;
+    app.leave_zone(&by.to_string(), &reason).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
 /// `POST /api/v1/tokens`.
 pub async fn create_token(
     State(app): State<App>,

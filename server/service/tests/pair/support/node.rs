@@ -97,6 +97,11 @@ impl Node {
         self.folder.join("data")
     }
 
+    /// A client that trusts it alone.
+    pub fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
     /// What it has said.
     pub fn said(&self) -> String {
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()

@@ -1,0 +1,97 @@
+//! Who belongs to the zone: removing its Backup, and taking this server out of it.
+
+use std::time::Duration;
+
+use userlock_core::api::ServerRole;
+
+use super::{check_reason, refusal_of};
+use crate::{
+    http::{
+        problem::{self, Answer},
+        state::App,
+    },
+    log::{catalogue, details},
+    sync::Client,
+    zone::monotonic_ms,
+};
+
+/// A Backup that leaves waits so long for its Primary to take what it recorded.
+const HAND_OVER: Duration = Duration::from_secs(5);
+
+impl App {
+    /// Removes the Backup from the zone: its token is void, nothing waits for it, agents forget it.
+    ///
+    /// # Errors
+    /// 409 on a Backup and without one, 422, 503.
+    pub async fn remove_backup(&self, by: &str, reason: &str) -> Answer<()> {
+        self.must_be_primary()?;
+        let reason = typed_reason(reason)?;
+        let Some(peer) = self.zone.stored_peer() else {
+            let detail = "This zone has no Backup. Nothing was changed.";
+            return Err(problem::conflict("no_backup", "No Backup", detail));
+        };
+        self.zone.forget_peer().await.map_err(|error| refusal_of(self, error))?;
+        let message = format!("{by} removed the Backup {} from the zone: {reason}", peer.name);
+        let more = details([("by", &by), ("server", &peer.name), ("address", &peer.address.url), ("reason", &reason)]);
+        self.journal.record(catalogue::PEER_REMOVED, message, more);
+        Ok(())
+    }
+
+    /// Takes this server out of its zone: its data is set aside, and the Configuration wizard is served in its place. A
+    /// Backup tells its Primary, if that answers.
+    ///
+    /// # Errors
+    /// 409 on a Primary that has a Backup, 422.
+    pub async fn leave_zone(&self, by: &str, reason: &str) -> Answer<()> {
+        let reason = typed_reason(reason)?;
+        if self.role() == ServerRole::Primary
+            && let Some(peer) = self.zone.stored_peer()
+        {
+            let detail = format!(
+                "{} is the Backup of this zone and would be left without a Primary. Remove it first. Nothing was changed.",
+                peer.name
+            );
+            return Err(problem::conflict("has_a_backup", "The zone has a Backup", detail));
+        }
+        if self.role() == ServerRole::Backup {
+            self.hand_over().await;
+            self.tell_primary().await;
+        }
+        let message = format!("{by} took this server out of its zone: {reason}");
+        let waits = self.zone.read(|server| server.unsent().0);
+        let more =
+            details([("by", &by), ("role", &self.role().title()), ("reason", &reason), ("not_handed_over", &waits)]);
+        self.journal.record(catalogue::ZONE_LEFT, message, more);
+        self.journal.flush().await;
+        self.leaving.cancel();
+        Ok(())
+    }
+
+    /// Lets a Primary that answers have what was recorded here last. What it does not get is set aside with the rest.
+    async fn hand_over(&self) {
+        let end = tokio::time::Instant::now() + HAND_OVER;
+        while self.zone.read(|server| server.unsent().0) > 0
+            && self.zone.peer().in_contact(monotonic_ms())
+            && tokio::time::Instant::now() < end
+        {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn tell_primary(&self) {
+        let told = match Client::of_zone(&self.zone) {
+            Ok(client) => client.leave().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = told {
+            // It can be removed there all the same.
+            tracing::warn!(%error, "the Primary was not told that this Backup leaves the zone");
+        }
+    }
+}
+
+fn typed_reason(reason: &str) -> Answer<&str> {
+    check_reason(Some(reason))?;
+    let reason = reason.trim();
+    if reason.is_empty() { Err(problem::invalid_field("reason", "must say why; it is kept")) } else { Ok(reason) }
+}

@@ -1,0 +1,198 @@
+//! The data directory that a server is set up in.
+
+use std::{
+    fs, io,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use userlock_core::{agent_api::ServerAddress, api::ServerRole};
+
+use super::{Failure, Leftover};
+use crate::{
+    config::{self, Config},
+    dir_lock::{DirLock, DirLockError},
+    log::{Journal, SystemLog, SystemLogPaths, catalogue, details},
+    store::{product, state},
+    tls::Identity,
+};
+
+/// Whether a server is set up in a data directory: one whose set-up was cut off is not.
+#[must_use]
+pub fn is_set_up(dir: &Path) -> bool {
+    dir.join(state::FILE).exists() && !Leftover::is_in(dir)
+}
+
+pub(super) fn failed(path: &Path, error: &io::Error) -> Failure {
+    Failure::of_finish("this_server", format!("{}: {error}", path.display()), "")
+}
+
+/// A data directory that is being set up: nobody else has it meanwhile.
+#[derive(Debug)]
+pub struct Place {
+    /// The directory.
+    pub dir: PathBuf,
+    made_dir: bool,
+    made_certificate: bool,
+    lock: Mutex<Option<DirLock>>,
+}
+
+impl Place {
+    /// Takes the directory, which is made where there is none.
+    ///
+    /// # Errors
+    /// [`Failure`] when a server is set up there, or another process has it.
+    pub fn take(dir: &Path) -> Result<Self, Failure> {
+        let made_dir = !dir.exists();
+        if made_dir {
+            let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+            made.map_err(|error| failed(dir, &error))?;
+        }
+        let dir = dir.canonicalize().map_err(|error| failed(dir, &error))?;
+        let lock = DirLock::acquire(&dir)?;
+        if is_set_up(&dir) {
+            let what = format!("{} has a server that is set up: nothing was changed", dir.display());
+            return Err(Failure::of_finish("set_up_already", what, ""));
+        }
+        Ok(Self { dir, made_dir, made_certificate: false, lock: Mutex::new(Some(lock)) })
+    }
+
+    /// The certificate of the server: the one that its configuration names, the one that is there, or a new one. None
+    /// with plain HTTP.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn identity(&mut self, config: &Config) -> Result<Option<Identity>, Failure> {
+        if config.plain_http {
+            return Ok(None);
+        }
+        if let Some(files) = &config.tls {
+            return Ok(Some(Identity::load(&files.cert, &files.key)?));
+        }
+        if Identity::is_in(&self.dir) {
+            return Ok(Some(Identity::load_from_dir(&self.dir)?));
+        }
+        self.made_certificate = true;
+        Ok(Some(Identity::generate(&self.dir, &config::host_name(), config.listen.ip())?))
+    }
+
+    /// Lets another have the directory: the server that was set up here.
+    pub fn release(&self) {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Removes a state that was begun.
+    pub fn remove_state(&self) {
+        for file in [state::FILE, product::FILE].iter().flat_map(|f| with_logs(f)) {
+            // What stays behind is in the way of the next attempt, which says so.
+            _ = fs::remove_file(self.dir.join(file));
+        }
+    }
+
+    /// Removes everything that was made here.
+    pub fn remove(self) {
+        if self.made_dir {
+            _ = fs::remove_dir_all(&self.dir);
+            return;
+        }
+        self.remove_state();
+        _ = Leftover::remove(&self.dir);
+        let certificate = if self.made_certificate { &["server.pem", "server.key"][..] } else { &[] };
+        for file in certificate.iter().chain(&["lock"]) {
+            _ = fs::remove_file(self.dir.join(file));
+        }
+    }
+
+    /// Writes what has happened to the new server's application log.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn note(
+        &self,
+        config: &Config,
+        address: &ServerAddress,
+        role: ServerRole,
+        more: &str,
+    ) -> Result<(), Failure> {
+        let store = product::ProductStore::open(&self.dir).await?;
+        let system = SystemLog::find(&config.log, &SystemLogPaths::default());
+        let (journal, task) = Journal::start(store.clone(), system);
+        let message = format!("{} was set up as {}{more}", config.name, role.title());
+        journal.record(catalogue::SET_UP, message, details([("role", &role.title()), ("address", &address.url)]));
+        journal.flush().await;
+        drop(journal);
+        task.await?;
+        store.close().await;
+        Ok(())
+    }
+}
+
+/// A database with the files that SQLite keeps beside it.
+fn with_logs(file: &str) -> [String; 3] {
+    [file.to_owned(), format!("{file}-wal"), format!("{file}-shm")]
+}
+
+/// Sets the state of a server aside, in a folder of its data directory that is named by the day and the time. The
+/// certificate stays: whoever has confirmed it needs not do so again. Nothing is deleted.
+///
+/// # Errors
+/// The error, with the file. What was moved by then is in the folder.
+pub fn set_aside(dir: &Path, now: chrono::DateTime<chrono::Utc>) -> Result<PathBuf, DirLockError> {
+    let _lock = DirLock::acquire(dir)?;
+    let folder = dir.join(now.format("left-%Y-%m-%d-%H%M%S").to_string());
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| DirLockError::File { path, source }
+    };
+    fs::DirBuilder::new().mode(0o700).create(&folder).map_err(failed(&folder))?;
+    // The state goes last: as long as it is there, this is the server that it was.
+    let files = [with_logs(product::FILE), with_logs(state::FILE)].concat();
+    for file in files.iter().map(String::as_str).chain([config::TOLD_FILE]) {
+        let path = dir.join(file);
+        if path.exists() {
+            fs::rename(&path, folder.join(file)).map_err(failed(&path))?;
+        }
+    }
+    Ok(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_made_is_removed_and_nothing_else() {
+        let home = tempfile::tempdir().unwrap();
+        let made = home.path().join("made");
+        let place = Place::take(&made).unwrap();
+        assert!(Place::take(&made).is_err(), "it is had once");
+        place.remove();
+        assert!(!made.exists());
+
+        let there = home.path().join("there");
+        fs::create_dir(&there).unwrap();
+        fs::write(there.join("other"), "").unwrap();
+        let place = Place::take(&there).unwrap();
+        Leftover::draw().unwrap().write(&place.dir).unwrap();
+        fs::write(there.join(state::FILE), "").unwrap();
+        assert!(!is_set_up(&there), "it is not finished");
+        place.remove();
+        assert_eq!(fs::read_dir(&there).unwrap().count(), 1, "what was there before");
+    }
+
+    #[test]
+    fn what_is_set_aside_is_all_there() {
+        let dir = tempfile::tempdir().unwrap();
+        for file in ["state.sqlite", "state.sqlite-wal", "product.sqlite", "server.pem", "server.toml"] {
+            fs::write(dir.path().join(file), file).unwrap();
+        }
+        assert!(is_set_up(dir.path()));
+        let folder = set_aside(dir.path(), chrono::DateTime::UNIX_EPOCH).unwrap();
+        assert_eq!(folder.file_name().unwrap(), "left-1970-01-01-000000");
+        assert!(!is_set_up(dir.path()) && dir.path().join("server.pem").exists());
+        for file in ["state.sqlite", "state.sqlite-wal", "product.sqlite", "server.toml"] {
+            assert_eq!(fs::read_to_string(folder.join(file)).unwrap(), file);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Who belongs to the zone: a Backup that is removed, a server that leaves, and what goes on after that.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::{Machine, Node, Pair, is, until};
+
+const SOON: Duration = Duration::from_secs(20);
+
+fn why() -> serde_json::Value {
+    json!({ "reason": "the machine is needed elsewhere" })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_that_is_removed_holds_nobody_up_and_is_let_in_no_more() {
+    let pair = Pair::new().await;
+    let mut pc = Machine::enrol(&pair, "pc").await;
+    pc.log_on("alice", None);
+    pc.send_to(0).await;
+    pair.equal(SOON).await;
+
+    assert_eq!(pair.backup.post("/api/v1/backup/remove", &why()).await.status, 409);
+    let no_reason = pair.primary.post("/api/v1/backup/remove", &json!({ "reason": " " })).await;
+    assert_eq!((no_reason.status.as_u16(), &no_reason.body["field"]), (422, &json!("reason")));
+    pair.primary.post("/api/v1/backup/remove", &why()).await.expect(204);
+    let event = pair.primary.logged(1120).await.remove(0);
+    assert!(event["message"].as_str().unwrap().contains("the machine is needed elsewhere"), "{event}");
+    assert_eq!(pair.primary.view().await["peer"], json!(null));
+    assert_eq!(pair.primary.post("/api/v1/backup/remove", &why()).await.body["code"], "no_backup");
+
+    // What the Primary has is enough for an agent now, also after the Backup has asked in vain.
+    pair.backup.logs(1205, 0, SOON).await;
+    pc.log_on("bob", None);
+    pc.send_to(0).await;
+    assert_eq!(pc.waiting(), 0, "nothing waits for a Backup");
+    assert_eq!(pair.primary.view().await["peer"], json!(null));
+
+    let mut other = pair.another_backup("other", &["--name", "other"]).unwrap();
+    other.up().await;
+    until("the new Backup is one with the Primary", SOON, || async {
+        let (here, there) = (pair.primary.view().await, other.view().await);
+        is(here["held_digest"] == there["held_digest"] && here["peer"]["state"] == "up", &there)
+    })
+    .await;
+}
+
+/// Waits until a server waits to be set up, and gives its one-time codes.
+async fn waits_for_set_up(node: &Node) -> Vec<String> {
+    until("it is not set up", SOON, || async {
+        let answer = node.http().get(format!("{}/readyz", node.address.url)).send().await.map_err(|e| e.to_string())?;
+        let text = answer.text().await.map_err(|e| e.to_string())?;
+        is(text.contains("not_set_up"), &text)
+    })
+    .await;
+    let said = node.said();
+    let codes =
+        said.lines().filter_map(|line| line.trim().strip_prefix("one-time code")).map(|code| code.trim().to_owned());
+    codes.collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_leaves_its_zone_and_waits_to_be_set_up_anew() {
+    let pair = Pair::new().await;
+    let stays = pair.primary.post("/api/v1/server/leave", &why()).await;
+    assert_eq!((stays.status.as_u16(), &stays.body["code"]), (409, &json!("has_a_backup")));
+
+    pair.backup.post("/api/v1/server/leave", &why()).await.expect(202);
+    let codes = waits_for_set_up(&pair.backup).await;
+    assert_eq!(codes.len(), 1, "{codes:?}");
+    pair.primary.logs(1121, 0, SOON).await;
+    let kept: Vec<_> = std::fs::read_dir(pair.backup.data()).unwrap().map(|f| f.unwrap().file_name()).collect();
+    let folder = kept.iter().find(|name| name.to_string_lossy().starts_with("left-")).unwrap();
+    assert!(pair.backup.data().join(folder).join("state.sqlite").exists(), "{kept:?}");
+    assert!(!pair.backup.data().join("state.sqlite").exists(), "{kept:?}");
+
+    pair.primary.post("/api/v1/backup/remove", &why()).await.expect(204);
+    pair.primary.post("/api/v1/server/leave", &why()).await.expect(202);
+    waits_for_set_up(&pair.primary).await;
+}
