@@ -287,7 +287,13 @@ impl HookFiles {
         if std::fs::read_dir(&dir).map_err(FileError::new("read", &dir))?.count() >= MAX_NOTES {
             return Err(FileError::new("write to", &dir)(std::io::Error::other("too many notes wait for the daemon")));
         }
-        let name = format!("{:020}-{}-{}.json", note.at, std::process::id(), note.call.decision_id);
+        // Of one millisecond: a session is asked about before it begins, and begins before it ends.
+        let turn = match note.call.phase {
+            Phase::Account => 0,
+            Phase::OpenSession => 1,
+            Phase::CloseSession => 2,
+        };
+        let name = format!("{:020}-{turn}-{}-{}.json", note.at, std::process::id(), note.call.decision_id);
         replace_json(&dir.join(name), note, Durability::Disk)
     }
 
@@ -389,6 +395,14 @@ mod tests {
         assert_eq!(notes.iter().map(|(_, note)| note.at).collect::<Vec<_>>(), [3, 20]);
         files.forget(&files.notes().unwrap()).unwrap();
         assert_eq!(files.notes().unwrap(), []);
+        let phases = [Phase::CloseSession, Phase::Account, Phase::OpenSession];
+        for (id, phase) in (0..).zip(phases) {
+            let call = PamCall { phase, decision_id: DecisionId([id; 16]), ..call("sshd", "") };
+            files.leave(&Note { call, ..note(7) }).unwrap();
+        }
+        let found: Vec<Phase> = files.notes().unwrap().into_iter().map(|(_, note)| note.call.phase).collect();
+        assert_eq!(found, [Phase::Account, Phase::OpenSession, Phase::CloseSession], "of one millisecond");
+        files.forget(&files.notes().unwrap()).unwrap();
         assert!(HookFiles::new(&dir.path().join("none")).leave(&note(1)).is_err(), "no folder is made for it");
     }
 
