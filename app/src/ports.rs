@@ -149,6 +149,12 @@ pub trait Ports: Send + Sync {
     /// What differs between a revision and another, the one before unless it is named.
     fn revision(&self, caller: Caller, n: u64, with: Option<u64>) -> Answer<'_, RevisionDifference>;
 
+    /// Removes the Backup from the zone. 409 on a Backup, and without one.
+    fn remove_backup(&self, caller: Caller, reason: String) -> Answer<'_, ()>;
+
+    /// Takes this server out of its zone. 409 on a Primary that has a Backup.
+    fn leave_zone(&self, caller: Caller, reason: String) -> Answer<'_, ()>;
+
     /// The last changes of this server's own settings, the newest first.
     fn own_revisions(&self) -> Answer<'_, Vec<OwnRevision>>;
 

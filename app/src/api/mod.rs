@@ -104,6 +104,8 @@ pub const SERVER_FUNCTIONS: &[ServerFunction] = &[
     post("/fn/change-section", Right::Write(Area::Settings)),
     post("/fn/change-security", Right::Write(Area::Security)),
     post("/fn/end-sign-in", Right::Write(Area::Security)),
+    post("/fn/remove-backup", Right::Write(Area::Settings)),
+    post("/fn/leave-zone", Right::Write(Area::Settings)),
     post("/fn/test-section", Right::Write(Area::Settings)),
     post("/fn/restore-own-revision", Right::Write(Area::Settings)),
     post("/fn/restore-revision", Right::Write(Area::Settings)),

@@ -98,6 +98,20 @@ pub async fn test_section(slug: String, #[server(default)] to: String) -> Result
     .await
 }
 
+/// Removes the Backup from the zone.
+#[server(name = RemoveBackup, prefix = "/fn", endpoint = "remove-backup", output = Json)]
+pub async fn remove_backup(reason: String) -> Result<Saved, Refused> {
+    let call = |ports, caller| crate::sheets::remove_backup(ports, caller, reason);
+    super::answer::act(super::Right::Write(super::Area::Settings), call, told).await
+}
+
+/// Takes this server out of its zone.
+#[server(name = LeaveZone, prefix = "/fn", endpoint = "leave-zone", output = Json)]
+pub async fn leave_zone(reason: String) -> Result<Saved, Refused> {
+    let call = |ports, caller| crate::sheets::leave_zone(ports, caller, reason);
+    super::answer::act(super::Right::Write(super::Area::Settings), call, told).await
+}
+
 /// Brings back what a section of this server became by a change.
 #[server(name = RestoreOwnRevision, prefix = "/fn", endpoint = "restore-own-revision", output = Json)]
 pub async fn restore_own_revision(n: u64, etag: String, #[server(default)] reason: String) -> Result<Saved, Refused> {

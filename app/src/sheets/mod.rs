@@ -73,6 +73,9 @@ pub async fn sheet(ports: SharedPorts, caller: Caller, slug: &str) -> Outcome<Sh
     if let Some(rest) = slug.strip_prefix("history") {
         return history::sheet(ports, caller, rest).await;
     }
+    if slug == "role" {
+        return own::role_sheet(ports, caller).await;
+    }
     let spec = sections::section(slug).ok_or_else(nothing)?;
     let body = ports.section(slug.to_owned()).await?;
     let SectionBody { value, etag, read_only } = body;
@@ -90,7 +93,7 @@ pub async fn sheet(ports: SharedPorts, caller: Caller, slug: &str) -> Outcome<Sh
         "database" => (vec![test("database", "Test the database", None)], vec![own::database_table(&ports).await?]),
         _ => (Vec::new(), Vec::new()),
     };
-    let actions = if editable { actions } else { Vec::new() };
+    let actions = if caller.may(Right::Write(Area::Settings)) { actions } else { Vec::new() };
     Ok(Sheet {
         actions,
         tables,
@@ -192,5 +195,5 @@ pub async fn change_security(
 }
 
 pub use history::restore;
-pub use own::restore_own;
+pub use own::{leave_zone, remove_backup, restore_own};
 pub use rules::{change as change_rule, sheet as rules_sheet};

@@ -1,6 +1,6 @@
 //! What belongs to a server alone: how its database is, and the changes of its own settings.
 
-use userlock_core::api::{DatabaseState, DatabaseStatus, OwnRevision};
+use userlock_core::api::{DatabaseState, DatabaseStatus, OwnRevision, ServerRole};
 
 use super::{Outcome, cell, reason_field, titled};
 use crate::{
@@ -12,6 +12,69 @@ use crate::{
 
 fn columns(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// What this server is, and how that is changed.
+pub async fn role_sheet(ports: SharedPorts, caller: Caller) -> Outcome<Sheet> {
+    let overview = ports.overview().await?;
+    let (server, zone) = (overview.server, overview.zone);
+    let other = server.peer.as_ref().map_or("no other server", |peer| &peer.name);
+    let fact = |name: &str, what: &str| Row { cells: vec![cell(name), cell(what)], ..Row::default() };
+    let table = Table {
+        heading: "Role".into(),
+        columns: columns(&["", ""]),
+        rows: vec![
+            fact("This server", &format!("{}, {} server", server.name, server.role.title())),
+            fact("Zone", &zone),
+            fact("The other server", other),
+        ],
+        ..Table::default()
+    };
+    let backup = server.peer.as_ref().filter(|_| server.role == ServerRole::Primary).map(|peer| &peer.name);
+    let action = match backup {
+        Some(name) => Action {
+            action: "/fn/remove-backup".into(),
+            button: "Remove the Backup".into(),
+            note: format!(
+                "Takes {name} out of this zone: its token is void, agents forget it, and nothing waits for it any more. Its own data stays there. Another server can become the Backup then, and this one can leave the zone."
+            ),
+            danger: true,
+            field: Some(reason_field()),
+            ..Action::default()
+        },
+        None => Action {
+            action: "/fn/leave-zone".into(),
+            button: "Leave the zone".into(),
+            note: "To give this server another role, or another zone: its data is set aside in the data directory, nothing is deleted, and the Configuration wizard is served in its place. The code that opens it is printed where the server logs.".into(),
+            danger: true,
+            field: Some(reason_field()),
+            ..Action::default()
+        },
+    };
+    Ok(Sheet {
+        title: titled("Role"),
+        tables: vec![table],
+        actions: if caller.may(Right::Write(Area::Settings)) { vec![action] } else { Vec::new() },
+        ..Sheet::default()
+    })
+}
+
+/// Removes the Backup from the zone.
+///
+/// # Errors
+/// 409, 422.
+pub async fn remove_backup(ports: SharedPorts, caller: Caller, reason: String) -> Outcome<Saved> {
+    ports.remove_backup(caller, reason).await?;
+    Ok(Saved { text: "The Backup is removed from the zone.".into(), ..Saved::default() })
+}
+
+/// Takes this server out of its zone.
+///
+/// # Errors
+/// 409, 422.
+pub async fn leave_zone(ports: SharedPorts, caller: Caller, reason: String) -> Outcome<Saved> {
+    ports.leave_zone(caller, reason).await?;
+    Ok(Saved { text: "This server has left the zone.".into(), to: "/wizard".into(), ..Saved::default() })
 }
 
 /// How the database is.

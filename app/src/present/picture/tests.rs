@@ -22,6 +22,7 @@ fn peer(role: ServerRole, state: PeerState, its: Phase) -> PeerView {
         since: NOW - 125_000,
         phase: Some(phase(its)),
         last_contact: Some(if state == PeerState::Up { NOW - 1_000 } else { NOW - 125_000 }),
+        last_error_id: None,
         last_error: (state == PeerState::Down).then(|| "connection refused".into()),
         open_sessions: Some(7),
         position: Some(1_902_114),

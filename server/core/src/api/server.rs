@@ -113,6 +113,9 @@ pub struct PeerView {
     pub last_contact: Option<i64>,
     /// What went wrong last, where something did.
     pub last_error: Option<String>,
+    /// The id of the event in the application log that says what that means and what to do.
+    #[serde(default)]
+    pub last_error_id: Option<u32>,
     /// How many open sessions it had when it last told.
     pub open_sessions: Option<u64>,
     /// Its position when it last told.

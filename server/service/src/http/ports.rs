@@ -153,6 +153,14 @@ impl Ports for App {
         answer(self.revision(caller.rights, n, with))
     }
 
+    fn remove_backup(&self, caller: Caller, reason: String) -> Answer<'_, ()> {
+        answer(async move { self.remove_backup(&caller.name, &reason).await })
+    }
+
+    fn leave_zone(&self, caller: Caller, reason: String) -> Answer<'_, ()> {
+        answer(async move { self.leave_zone(&caller.name, &reason).await })
+    }
+
     fn own_revisions(&self) -> Answer<'_, Vec<OwnRevision>> {
         answer(self.own_revisions(50, None))
     }

@@ -14,6 +14,7 @@ use crate::{
         problem::{self, Answer},
         state::App,
     },
+    log::{Kind, catalogue},
     zone::{PEER_SKEW_MS, monotonic_ms},
 };
 
@@ -301,7 +302,22 @@ fn banners(server: &ServerView, certificate: &Certificate, able: bool) -> Vec<Ba
     banners
 }
 
+/// A cause other than that the Primary cannot be reached, or does not answer: it is there, and something else is to be mended.
+fn cause_of_failure(id: u32) -> Option<&'static Kind> {
+    let unreachable =
+        [catalogue::SYNC_NAME, catalogue::SYNC_REFUSED, catalogue::SYNC_TIMEOUT, catalogue::SYNC_LOST_CONNECTION];
+    catalogue::find(id).filter(|kind| unreachable.iter().all(|known| known.id != kind.id))
+}
+
 fn peer_banner(server: &ServerView, peer: &PeerView) -> Option<Banner> {
+    let at = Some(peer.last_contact.unwrap_or(peer.since));
+    if let Some(cause) = peer.last_error_id.and_then(cause_of_failure) {
+        let text = format!(
+            "Synchronization fails since {{time}}: {} {} Until then this Backup goes on by itself (event {}).",
+            cause.meaning, cause.advice, cause.id
+        );
+        return Some(Banner { tone: Tone::Down, text, at });
+    }
     if peer.state != PeerState::Down {
         return None;
     }
@@ -319,7 +335,7 @@ fn peer_banner(server: &ServerView, peer: &PeerView) -> Option<Banner> {
             "The Backup does not answer since {time}: there is no spare. Start it, or look why it cannot be reached."
         }
     };
-    Some(Banner { tone: Tone::Attention, text: text.to_owned(), at: Some(peer.last_contact.unwrap_or(peer.since)) })
+    Some(Banner { tone: Tone::Attention, text: text.to_owned(), at })
 }
 
 #[cfg(test)]
@@ -343,6 +359,7 @@ mod tests {
             phase: None,
             last_contact: Some(0),
             last_error: None,
+            last_error_id: None,
             open_sessions: None,
             position: None,
             held_digest: None,

@@ -117,13 +117,16 @@ async fn beat(sync: &Synchronizer, seen: &mut Seen) {
 
 fn failed(sync: &Synchronizer, error: &SyncError) {
     let zone = &sync.inner.zone;
-    zone.peer().failed(error.message.clone(), clock::now_ms());
+    zone.peer().failed(error.kind.id, error.message.clone(), clock::now_ms());
     if !zone.peer().in_contact(monotonic_ms()) {
         zone.contacts().primary_lost(monotonic_ms());
     }
     let position = zone.read(|s| s.cursor.position);
     let address = zone.own().synchronization.map(|s| s.primary.url).unwrap_or_default();
+    let (own, other) = (zone.read(|s| s.identity.name.clone()), zone.stored_peer().map(|peer| peer.name));
     let mut more = details([
+        ("server", &own),
+        ("other_server", &other.unwrap_or_default()),
         ("operation", &"heartbeat"),
         ("stage", &"hello"),
         ("address", &address),

@@ -51,6 +51,8 @@ pub struct PeerStatus {
     last: Option<(Hello, u64, i64)>,
     /// What went wrong at the last attempt to reach it.
     pub last_error: Option<String>,
+    /// The event of the application log that says what it means.
+    pub last_error_id: Option<u32>,
     down_since: Option<i64>,
     up_since: Option<i64>,
     /// Positions of the Primary's log that the Backup has not reached, and when (forward clock) they were told.
@@ -72,6 +74,7 @@ impl PeerStatus {
             started_at: wall,
             last: None,
             last_error: None,
+            last_error_id: None,
             down_since: None,
             up_since: None,
             marks: VecDeque::new(),
@@ -87,14 +90,14 @@ impl PeerStatus {
             self.up_since = Some(wall);
         }
         self.down_since = None;
-        self.last_error = None;
+        (self.last_error, self.last_error_id) = (None, None);
         self.last = Some((hello, now, wall));
     }
 
-    /// Notes that it could not be reached.
-    pub fn failed(&mut self, error: String, wall: i64) {
+    /// Notes that it could not be reached, or did not answer as it should; `id` is the event that says what that means.
+    pub fn failed(&mut self, id: u32, error: String, wall: i64) {
         self.down_since.get_or_insert(wall);
-        self.last_error = Some(error);
+        (self.last_error, self.last_error_id) = (Some(error), Some(id));
     }
 
     /// Notes where the Primary's log is, and how far the Backup is in it.
@@ -168,6 +171,7 @@ impl PeerStatus {
             phase: hello.map(|h| h.phase.clone()),
             last_contact: last_wall,
             last_error: self.last_error.clone(),
+            last_error_id: self.last_error_id,
             open_sessions: hello.map(|h| h.open_sessions),
             position: hello.map(|h| h.position),
             held_digest: hello.map(|h| h.held_digest),

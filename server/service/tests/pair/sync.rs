@@ -239,11 +239,20 @@ async fn a_service_account_that_is_no_administrator_any_more_is_refused_at_the_n
     sleep(Duration::from_secs(3)).await;
     let heartbeats = pair.backup.logged(1206).await.iter().filter(|e| e["details"]["operation"] == "heartbeat").count();
     assert_eq!(heartbeats, 1);
+    // Whoever looks is told, until it heals.
+    let metrics = pair.backup.get("/metrics").await;
+    assert!(metrics.as_str().unwrap().contains("userlock_synchronization_failing{event=\"1206\"} 1"), "{metrics}");
+    let peer = pair.backup.view().await["peer"].clone();
+    assert_eq!(peer["last_error_id"], 1206, "{peer}");
+    let banners = pair.backup.get("/fn/frame").await["overview"]["banners"].clone();
+    assert!(banners.to_string().contains("event 1206"), "{banners}");
 
     let up = pair.backup.logged(1100).await.len();
     give("administrator").await;
     pair.backup.logs(1100, up, SOON).await;
     assert_eq!(pair.backup.synchronize("events").await["state"], "succeeded");
+    let metrics = pair.backup.get("/metrics").await;
+    assert!(!metrics.as_str().unwrap().contains("event=\"1206\""), "{metrics}");
     pair.equal(SOON).await;
 }
 

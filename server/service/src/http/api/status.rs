@@ -74,6 +74,11 @@ pub async fn metrics(State(app): State<App>) -> Response {
             }
         }
     }
+    // By the id of the event that says what is wrong, while it lasts.
+    text.push_str("# TYPE userlock_synchronization_failing gauge\n");
+    if let Some(id) = view.peer.as_ref().and_then(|peer| peer.last_error_id) {
+        _ = writeln!(text, "userlock_synchronization_failing{{event=\"{id}\"}} 1");
+    }
     text.push_str("# TYPE userlock_application_log_total counter\n");
     for (level, count) in ["information", "warning", "error"].iter().zip(app.journal.counts()) {
         _ = writeln!(text, "userlock_application_log_total{{level=\"{level}\"}} {count}");
