@@ -60,8 +60,8 @@ for (const role of ["primary", "backup"]) {
     const page = await dashboard(pair[role], null);
     const rule = (await pair[role].get("/api/v1/protected-accounts")).items[0];
     // Of the Backup those that are other than the Primary's.
-    const paths = ["/", "/protected-accounts", "/properties/general", "/properties/synchronization"];
-    if (role === "primary") paths.push("/sessions", "/application-log", "/protected-accounts/new", `/protected-accounts/${rule.id ?? rule.account.id}`);
+    const paths = ["/", "/protected-accounts", "/properties/general", "/properties/synchronization", "/properties/email"];
+    if (role === "primary") paths.push("/properties/security", "/properties/security/accounts/new", "/properties/history", "/sessions", "/application-log", "/protected-accounts/new", `/protected-accounts/${rule.id ?? rule.account.id}`);
     for (const path of paths) {
       await page.setViewportSize({ width: 1440, height: 900 });
       await visit(page, path);

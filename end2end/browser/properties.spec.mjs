@@ -1,0 +1,163 @@
+// Properties: every section on both servers, accounts with roles, tokens, sign-ins, and the history.
+import { expect, test, visit } from "./fixtures.mjs";
+
+const SECTIONS = {
+  general: "General",
+  agents: "Agents",
+  messages: "Messages",
+  email: "E-mail settings for notifications",
+  database: "Database",
+  notifications: "Notifications",
+  security: "Security",
+  retention: "Retention",
+  history: "History",
+  role: "Role",
+};
+/** Those that belong to each server: they have a form on the Backup as well. */
+const OWN = ["email", "database"];
+
+const contents = (page) => page.locator(".with-side > .column:not(.side-column)");
+const tableRow = (page, name) => page.getByRole("row").filter({ has: page.getByRole("rowheader", { name, exact: true }) });
+
+/** What a test changed, put back by the interface. */
+async function putBack(pair, section, before) {
+  await pair.primary.change(section, before);
+}
+
+test("every section has its page on both servers, as a form or as text with the reason", async ({ dashboard, pair }) => {
+  for (const server of pair.servers) {
+    const page = await dashboard(server, null);
+    for (const [slug, title] of Object.entries(SECTIONS)) {
+      await visit(page, `/properties/${slug}`);
+      await expect(page.getByRole("heading", { level: 1 })).toHaveText(`Properties · ${title}`);
+      const zoneWide = !OWN.includes(slug) && !["history", "role"].includes(slug);
+      const locked = server.role === "backup" && zoneWide;
+      await expect(contents(page).getByRole("note")).toHaveCount(locked ? 1 : 0);
+      await expect(contents(page).getByRole("button", { name: "Save", exact: true })).toHaveCount(locked || ["history", "role"].includes(slug) ? 0 : 1);
+      if (locked && slug !== "security") await expect(contents(page).locator("input, select, textarea, button, form")).toHaveCount(0);
+      if (locked) {
+        const link = contents(page).getByRole("link", { name: `Open this page on ${pair.primary.name}` });
+        await expect(link).toHaveAttribute("href", `${pair.primary.url}/properties/${slug}`);
+      }
+    }
+  }
+});
+
+test("a change is saved, comes to the Backup, stands in the history and is brought back", async ({ dashboard, pair }) => {
+  const before = await pair.primary.get("/api/v1/settings/agents");
+  const page = await dashboard(pair.primary, "/properties/agents");
+  const form = page.getByRole("form", { name: "Enrolment" });
+  await form.getByLabel("Heartbeat").fill("11");
+  await form.getByLabel("Reason").fill("the network is slow");
+  await form.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByText("Saved. The Backup has it within seconds.")).toBeVisible();
+  await pair.equal();
+  const backup = await dashboard(pair.backup, "/properties/agents");
+  await expect(contents(backup)).toContainText("11");
+
+  await visit(page, "/properties/history");
+  const newest = page.getByRole("table", { name: "Revisions" }).getByRole("row").nth(1);
+  await expect(newest).toContainText("the network is slow");
+  const n = Number(await newest.getByRole("rowheader").textContent());
+  await newest.getByRole("link").click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText(`Properties · Revision ${n}`);
+  await expect(tableRow(page, "agents.heartbeat_seconds")).toContainText("11");
+  await putBack(pair, "agents", before);
+  await visit(page, `/properties/history/${n}`);
+  await page.getByLabel("Reason").fill("it was right");
+  await page.getByRole("button", { name: `Bring back agents as of revision ${n}` }).click();
+  await expect(page.getByText(`What revision ${n} changed is back as it was then.`)).toBeVisible();
+  expect((await pair.primary.get("/api/v1/settings/agents")).heartbeat_seconds).toBe(11);
+  await putBack(pair, "agents", before);
+});
+
+test("a value that cannot be is refused at its field, and what was typed stays @hydrated", async ({ dashboard, pair, provoked }) => {
+  const page = await dashboard(pair.primary, "/properties/general");
+  provoked.push(/status of 422/);
+  await page.getByLabel("Time zone").fill("Mars/Olympus");
+  await page.getByRole("textbox", { name: "Name", exact: true }).fill("kept");
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByRole("alert")).toContainText("Time zone: is no time zone that is known");
+  await expect(page.getByLabel("Time zone")).toBeFocused();
+  await expect(page.getByLabel("Time zone")).toHaveAttribute("aria-invalid", "true");
+  await expect(page.getByRole("textbox", { name: "Name", exact: true })).toHaveValue("kept");
+  expect((await pair.primary.get("/api/v1/settings/general")).zone_name).not.toBe("kept");
+});
+
+test("of two who change a section at once the second is told, and nothing is overwritten @hydrated", async ({ dashboard, pair, provoked }) => {
+  const before = await pair.primary.get("/api/v1/settings/retention");
+  const [first, second] = [await dashboard(pair.primary, "/properties/retention"), await dashboard(pair.primary, "/properties/retention")];
+  provoked.push(/status of 412/);
+  const save = async (page, days) => {
+    await page.getByLabel("Application log").fill(days);
+    await page.getByRole("button", { name: "Save" }).click();
+  };
+  await save(first, "44");
+  await expect(first.getByText("Saved.")).toBeVisible();
+  await save(second, "55");
+  await expect(second.getByRole("alert")).toBeVisible();
+  expect((await pair.primary.get("/api/v1/settings/retention")).application_log_days).toBe(44);
+  // The one who saved goes on with what was saved.
+  await save(first, String(before.application_log_days));
+  await expect(first.getByText("Saved.").first()).toBeVisible();
+  await expect.poll(async () => (await pair.primary.get("/api/v1/settings/retention")).application_log_days).toBe(before.application_log_days);
+});
+
+test("an account with a role of the zone's own signs in and sees what the role gives", async ({ dashboard, pair, browser, complaints }) => {
+  const before = await pair.primary.get("/api/v1/settings/security");
+  const page = await dashboard(pair.primary, "/properties/security");
+  await test.step("the role", async () => {
+    await page.getByRole("link", { name: "New role" }).click();
+    await page.getByLabel("Name").fill("desk");
+    await page.getByRole("combobox", { name: /^Sessions/ }).selectOption("write");
+    await page.getByRole("button", { name: "Save role" }).click();
+    await expect(page.getByText("The role desk is saved.")).toBeVisible();
+    await expect(tableRow(page, "desk")).toContainText("sessions: write");
+  });
+  await test.step("the account", async () => {
+    await page.getByRole("link", { name: "New account" }).click();
+    await page.getByLabel("Name").fill("Helpdesk");
+    await page.getByLabel("desk", { exact: true }).check();
+    await page.getByLabel("Password").fill("correct horse battery");
+    await page.getByRole("button", { name: "Save account" }).click();
+    await expect(page.getByText("is saved.")).toBeVisible();
+    await expect(tableRow(page, "helpdesk")).toContainText("desk");
+  });
+  await test.step("it signs in", async () => {
+    const context = await browser.newContext({ baseURL: pair.primary.url, javaScriptEnabled: page.scripted });
+    const desk = await context.newPage();
+    await desk.goto("/sign-in");
+    await desk.locator("[name=user]").fill("helpdesk");
+    await desk.locator("[name=password]").fill("correct horse battery");
+    await desk.getByRole("button", { name: "Sign in" }).click();
+    await expect(desk.getByRole("heading", { level: 1 })).toHaveText("Overview");
+    await desk.goto("/sessions");
+    await expect(desk.getByRole("heading", { level: 1 })).toHaveText(/User sessions/);
+    await desk.goto("/properties/security");
+    await expect(desk.getByRole("alert")).toContainText("Your account may not");
+    await visit(page, "/properties/security");
+    await tableRow(page, "helpdesk").filter({ hasText: "End" }).getByRole("button", { name: "End" }).click();
+    await expect(page.getByText("The sign-in has ended.")).toBeVisible();
+    await desk.goto("/sessions");
+    await expect(desk).toHaveURL(/\/sign-in/);
+    await context.close();
+  });
+  await putBack(pair, "security", before);
+});
+
+test("a token is shown once, works, and is revoked", async ({ dashboard, pair }) => {
+  const page = await dashboard(pair.primary, "/properties/security/tokens/new");
+  await page.getByLabel("Name").fill("reader");
+  await page.getByLabel("Role").selectOption("read_only");
+  await page.getByLabel("Ends after").fill("3");
+  await page.getByRole("button", { name: "Make token" }).click();
+  await expect(page.getByText("Copy it now; it is not shown again.")).toBeVisible();
+  const token = /ult_[0-9a-f]+/.exec(await page.getByRole("main").textContent())[0];
+  const get = (path) => page.request.get(`${pair.primary.url}${path}`, { headers: { authorization: `Bearer ${token}` } });
+  expect((await get("/api/v1/sessions")).status()).toBe(200);
+  await visit(page, "/properties/security");
+  await expect(page.getByRole("main")).not.toContainText(token);
+  await tableRow(page, "reader").getByRole("button", { name: "Revoke" }).click();
+  await expect(page.getByText("The token reader is revoked.")).toBeVisible();
+  expect((await get("/api/v1/sessions")).status()).toBe(401);
+});
