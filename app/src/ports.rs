@@ -135,7 +135,14 @@ pub trait Ports: Send + Sync {
     ) -> Answer<'_, SectionBody>;
 
     /// Makes an API token, which ends after so many days, and tells it.
-    fn make_token(&self, caller: Caller, name: String, role: String, days: Option<u32>) -> Answer<'_, String>;
+    fn make_token(
+        &self,
+        caller: Caller,
+        name: String,
+        role: String,
+        days: Option<u32>,
+        reason: Option<String>,
+    ) -> Answer<'_, String>;
 
     /// Who is signed in.
     fn sign_ins(&self, caller: Caller) -> Answer<'_, Page<SignInView>>;
@@ -144,7 +151,7 @@ pub trait Ports: Send + Sync {
     fn end_sign_in(&self, caller: Caller, id: Digest) -> Answer<'_, ()>;
 
     /// One page of the revisions of the zone's settings, the newest first.
-    fn revisions(&self, cursor: String) -> Answer<'_, Page<RevisionView>>;
+    fn revisions(&self, caller: Caller, cursor: String) -> Answer<'_, Page<RevisionView>>;
 
     /// What differs between a revision and another, the one before unless it is named.
     fn revision(&self, caller: Caller, n: u64, with: Option<u64>) -> Answer<'_, RevisionDifference>;

@@ -68,7 +68,8 @@ where
     match &outcome {
         Ok(value) if accepts_html() => {
             let told = told(value);
-            send_back(told.to.as_deref(), Some(&Flash { ok: told.ok, text: told.text, field: None }));
+            let secret = told.secret.and_then(once::keep);
+            send_back(told.to.as_deref(), Some(&Flash { ok: told.ok, text: told.text, field: None, secret }));
         }
         Ok(_) => {}
         Err(refused) => set_status(refused),
@@ -99,17 +100,19 @@ pub(super) struct Told {
     pub to: Option<String>,
     /// Whether it is good news.
     pub ok: bool,
+    /// A secret that the page after it tells, once.
+    pub secret: Option<String>,
 }
 
 impl Told {
     /// Goes back to the page that the form is on.
     pub fn here(text: impl Into<String>) -> Self {
-        Self { text: text.into(), to: None, ok: true }
+        Self { text: text.into(), to: None, ok: true, secret: None }
     }
 
     /// Goes to another page.
     pub fn at(to: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { text: text.into(), to: Some(to.into()), ok: true }
+        Self { text: text.into(), to: Some(to.into()), ok: true, secret: None }
     }
 }
 
@@ -143,7 +146,7 @@ fn set_status(refused: &Refused) {
             send_back(Some("/sign-in"), None);
         } else {
             let text = format!("{}. {}", refused.0.title, refused.0.detail);
-            send_back(None, Some(&Flash { ok: false, text, field: refused.0.field.clone() }));
+            send_back(None, Some(&Flash { ok: false, text, field: refused.0.field.clone(), secret: None }));
         }
     } else {
         response.set_status(StatusCode::from_u16(refused.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
@@ -193,7 +196,59 @@ pub fn take_flash() -> Option<Flash> {
             response.append_header(SET_COOKIE, gone);
         }
     }
-    serde_json::from_str(&query::decode(&value)).ok()
+    let mut flash: Flash = serde_json::from_str(&query::decode(&value)).ok()?;
+    if let Some(secret) = flash.secret.take().and_then(once::take) {
+        flash.text = format!("{} {secret}", flash.text);
+    }
+    Some(flash)
+}
+
+/// Secrets that the page after a form tells: kept here for a minute, for the sign-in that made them, and never in a cookie.
+mod once {
+    use std::{
+        sync::{
+            Mutex, MutexGuard, PoisonError,
+            atomic::{AtomicU64, Ordering},
+        },
+        time::{Duration, Instant},
+    };
+
+    use leptos::prelude::use_context;
+    use userlock_core::id::Digest;
+
+    use crate::api::Caller;
+
+    /// For how long one is kept.
+    const KEPT: Duration = Duration::from_secs(60);
+    /// The most that are kept.
+    const MOST: usize = 100;
+
+    static KEPT_NOW: Mutex<Vec<(u64, Digest, Instant, String)>> = Mutex::new(Vec::new());
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+
+    fn kept() -> MutexGuard<'static, Vec<(u64, Digest, Instant, String)>> {
+        let mut kept = KEPT_NOW.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|(_, _, at, _)| at.elapsed() < KEPT);
+        kept
+    }
+
+    /// Keeps a secret for the caller's next page; its number.
+    pub fn keep(secret: String) -> Option<u64> {
+        let sign_in = use_context::<Caller>()?.sign_in?;
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let mut kept = kept();
+        kept.truncate(MOST - 1);
+        kept.push((number, sign_in, Instant::now(), secret));
+        Some(number)
+    }
+
+    /// Takes it, if it is the caller's.
+    pub fn take(number: u64) -> Option<String> {
+        let sign_in = use_context::<Caller>()?.sign_in?;
+        let mut kept = kept();
+        let place = kept.iter().position(|(n, of, ..)| *n == number && *of == sign_in)?;
+        Some(kept.swap_remove(place).3)
+    }
 }
 
 #[cfg(test)]

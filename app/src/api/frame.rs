@@ -24,6 +24,9 @@ pub struct Flash {
     pub text: String,
     /// The field that is wrong.
     pub field: Option<String>,
+    /// The number under which the server keeps a secret that this page tells.
+    #[serde(default)]
+    pub secret: Option<u64>,
 }
 
 /// What every page shows.
@@ -31,5 +34,6 @@ pub struct Flash {
 pub async fn frame() -> Result<Frame, Refused> {
     let caller = super::answer::admit(super::Right::SignedIn)?.1;
     let overview = super::answer::read(super::Right::SignedIn, |ports| async move { ports.overview().await }).await?;
+    let overview = overview.seen_by(caller.rights);
     Ok(Frame { caller, overview })
 }

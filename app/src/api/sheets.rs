@@ -45,9 +45,12 @@ pub async fn change_rule(
 
 #[cfg(feature = "ssr")]
 fn told(saved: &Saved) -> super::answer::Told {
-    let secret = saved.secret.as_ref().map(|secret| format!(" {secret}")).unwrap_or_default();
-    let text = format!("{}{secret}", saved.text);
-    if saved.to.is_empty() { super::answer::Told::here(text) } else { super::answer::Told::at(saved.to.clone(), text) }
+    let text = saved.text.clone();
+    let told = match saved.to.is_empty() {
+        true => super::answer::Told::here(text),
+        false => super::answer::Told::at(saved.to.clone(), text),
+    };
+    super::answer::Told { secret: saved.secret.clone(), ..told }
 }
 
 /// Changes a section.
@@ -102,14 +105,14 @@ pub async fn test_section(slug: String, #[server(default)] to: String) -> Result
 #[server(name = RemoveBackup, prefix = "/fn", endpoint = "remove-backup", output = Json)]
 pub async fn remove_backup(reason: String) -> Result<Saved, Refused> {
     let call = |ports, caller| crate::sheets::remove_backup(ports, caller, reason);
-    super::answer::act(super::Right::Write(super::Area::Settings), call, told).await
+    super::answer::act(super::Right::Administer, call, told).await
 }
 
 /// Takes this server out of its zone.
 #[server(name = LeaveZone, prefix = "/fn", endpoint = "leave-zone", output = Json)]
 pub async fn leave_zone(reason: String) -> Result<Saved, Refused> {
     let call = |ports, caller| crate::sheets::leave_zone(ports, caller, reason);
-    super::answer::act(super::Right::Write(super::Area::Settings), call, told).await
+    super::answer::act(super::Right::Administer, call, told).await
 }
 
 /// Brings back what a section of this server became by a change.

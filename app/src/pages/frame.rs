@@ -9,7 +9,7 @@ use userlock_core::api::{Banner, ServerRole, Tone};
 
 use super::{ProblemView, loading};
 use crate::{
-    api::{self, Flash},
+    api::{self, Area, Flash, Right},
     components::{
         Badge, ContextHost, Glyph, Icon, If, Notices, NoticesView, QuickDialogs, Runs, ServerMenu, tone_class,
     },
@@ -179,29 +179,34 @@ fn Navigation() -> impl IntoView {
     let rules = count(|o| o.figures.protected_accounts);
     let alerts = Memo::new(move || live.read(|o| o.log_alerts));
     let backup = Memo::new(move || live.read(|o| o.server.role == ServerRole::Backup));
+    // Rights change seldom, and never while a page is shown: what may not be seen is not linked.
+    let sees = move |area: Area| live.may_now(Right::Read(area));
+    let settings = sees(Area::Settings);
     view! {
         <nav aria-label="Pages">
             <A href="/" exact=true><Icon glyph=Glyph::Overview/>"Overview"</A>
-            <A href="/sessions"><Icon glyph=Glyph::Users/>"User sessions"<span class="number">{move || sessions.get()}</span></A>
-            <A href="/protected-accounts">
-                <Icon glyph=Glyph::Shield/>
-                "Protected accounts"
-                <span class="number">{move || rules.get()}</span>
-            </A>
-            <A href="/application-log">
+            {sees(Area::Sessions).then(|| view! { <A href="/sessions"><Icon glyph=Glyph::Users/>"User sessions"<span class="number">{move || sessions.get()}</span></A> }.into_any())}
+            {sees(Area::ProtectedAccounts).then(|| view! {
+                <A href="/protected-accounts">
+                    <Icon glyph=Glyph::Shield/>
+                    "Protected accounts"
+                    <span class="number">{move || rules.get()}</span>
+                </A>
+            }.into_any())}
+            {sees(Area::Log).then(|| view! { <A href="/application-log">
                 <Icon glyph=Glyph::Log/>
                 "Application log"
                 <span class="number" class:alert=move || { alerts.get() > 0 }>
                     {move || (alerts.get() > 0).then(|| grouped(alerts.get()))}
                     {move || (alerts.get() > 0).then(|| view! { <span class="visually-hidden">" warnings and errors"</span> }.into_any())}
                 </span>
-            </A>
+            </A> }.into_any())}
             <p class="nav-head" id="nav-properties">"Properties"</p>
-            <A href="/properties/general"><Icon glyph=Glyph::Settings/>"General"</A>
-            <If when=backup>
+            {settings.then(|| view! { <A href="/properties/general"><Icon glyph=Glyph::Settings/>"General"</A> }.into_any())}
+            <If when=move || backup.get() && settings>
                 <A href="/properties/synchronization"><Icon glyph=Glyph::Both/>"Synchronization"</A>
             </If>
-            {PROPERTIES.map(|(slug, title)| {
+            {PROPERTIES.into_iter().filter(|(slug, _)| if *slug == "security" { sees(Area::Security) } else { settings }).map(|(slug, title)| {
                 view! { <A href=format!("/properties/{slug}")><Icon glyph=Glyph::Settings/>{title}</A> }.into_any()
             }).collect_view()}
         </nav>

@@ -19,8 +19,8 @@ pub async fn sheet(ports: SharedPorts, caller: Caller, rest: &str) -> Outcome<Sh
     let steps: Vec<&str> = rest.split('/').filter(|step| !step.is_empty()).collect();
     let number = |text: &str| text.parse::<u64>().map_err(|_| nothing());
     match steps.as_slice() {
-        [] => list(ports, String::new()).await,
-        ["before", cursor] => list(ports, (*cursor).to_owned()).await,
+        [] => list(ports, caller, String::new()).await,
+        ["before", cursor] => list(ports, caller, (*cursor).to_owned()).await,
         ["own", n] => super::own::change_sheet(ports, caller, number(n)?).await,
         [n] => one(ports, caller, number(n)?, None).await,
         [n, other] => one(ports, caller, number(n)?, Some(number(other)?)).await,
@@ -28,9 +28,9 @@ pub async fn sheet(ports: SharedPorts, caller: Caller, rest: &str) -> Outcome<Sh
     }
 }
 
-async fn list(ports: SharedPorts, cursor: String) -> Outcome<Sheet> {
+async fn list(ports: SharedPorts, caller: Caller, cursor: String) -> Outcome<Sheet> {
     let own = super::own::changes_table(&ports).await?;
-    let page = ports.revisions(cursor).await?;
+    let page = ports.revisions(caller, cursor).await?;
     let row = |view: RevisionView| Row {
         href: Some(format!("/properties/history/{}", view.n)),
         cells: vec![
@@ -72,14 +72,13 @@ async fn one(ports: SharedPorts, caller: Caller, n: u64, with: Option<u64>) -> O
         ],
         action: None,
     });
-    let latest = ports.revisions(String::new()).await?.items.into_iter().next().map_or(n, |latest| latest.n);
+    let latest = ports.overview().await?.server.settings_revision.n;
     let compared = match &before {
         Some(before) => format!("Compared with revision {}", before.n),
         None => "The first that this server knows".to_owned(),
     };
     let table = Table {
         heading: compared,
-        note: "To compare with another revision, put its number behind this page's address.".into(),
         columns: columns(&["Setting", "Was", "Became"]),
         add: (latest > n)
             .then(|| (format!("/properties/history/{latest}/{n}"), "Compare the present one with it".to_owned())),

@@ -186,11 +186,26 @@ pub async fn change_security(
     refuse_read_only(body.read_only.as_ref())?;
     let part = slug.trim_start_matches("security").trim_start_matches('/').to_owned();
     if part == "tokens/new" {
-        return security::make_token(ports, caller, &given).await;
+        return security::make_token(ports, caller, &given, reason).await;
     }
+    // A button of a table does not depend on what else has changed meanwhile.
+    let etag = if part == "tokens/revoke" { body.etag.clone() } else { etag };
     let mut section: Map<String, Value> = body.value.as_object().cloned().unwrap_or_default();
     let (text, to) = security::put(&part, &given, &mut section).map_err(|refused: Refused| refused.0)?;
-    let changed = ports.change_section(caller, "security".to_owned(), etag, section, reason).await?;
+    let changed = ports.change_section(caller, "security".to_owned(), etag, section, reason).await;
+    let changed = changed.map_err(|mut problem| {
+        // The form has one account or one role, and calls its fields otherwise than the list of all of them.
+        for list in ["accounts", "roles", "tokens"] {
+            if let Some(rest) = problem.detail.strip_prefix(&format!("{list}: ")) {
+                problem.field = Some(if rest.contains("password") { "password" } else { "name" }.to_owned());
+                let mut letters = rest.chars();
+                problem.detail =
+                    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
+                break;
+            }
+        }
+        problem
+    })?;
     Ok(Saved { etag: changed.etag, text, to, secret: None })
 }
 

@@ -54,7 +54,7 @@ pub async fn role_sheet(ports: SharedPorts, caller: Caller) -> Outcome<Sheet> {
     Ok(Sheet {
         title: titled("Role"),
         tables: vec![table],
-        actions: if caller.may(Right::Write(Area::Settings)) { vec![action] } else { Vec::new() },
+        actions: if caller.may(Right::Administer) { vec![action] } else { Vec::new() },
         ..Sheet::default()
     })
 }

@@ -83,13 +83,15 @@ pub const SECTIONS: &[SectionSpec] = &[
                         "Heartbeat",
                         "Seconds between two, of an agent that has nothing to say.",
                         Of::Number(1, 3600),
-                    ),
+                    )
+                    .of_unit("s"),
                     field(
                         "unconfirmed_after_seconds",
                         "Unconfirmed after",
                         "Seconds of silence after which a machine's sessions are shown as unconfirmed.",
                         Of::Number(2, 86_400),
-                    ),
+                    )
+                    .of_unit("s"),
                 ],
             },
             GroupSpec {
@@ -110,19 +112,22 @@ pub const SECTIONS: &[SectionSpec] = &[
                         "Ask the other server after",
                         "Milliseconds without an answer of the preferred one.",
                         Of::Number(10, 10_000),
-                    ),
+                    )
+                    .of_unit("ms"),
                     field(
                         "give_up_after_ms",
                         "Give up after",
                         "Milliseconds until the offline policy decides.",
                         Of::Number(100, 30_000),
-                    ),
+                    )
+                    .of_unit("ms"),
                     field(
                         "spool_cap",
                         "Spool",
                         "The most events that an agent keeps on its disk until both servers have them.",
                         Of::Number(100, 10_000_000),
-                    ),
+                    )
+                    .of_unit("events"),
                 ],
             },
         ],
@@ -208,7 +213,8 @@ pub const SECTIONS: &[SectionSpec] = &[
                         "Retention",
                         "Days for which archived events are kept.",
                         Of::Number(1, 3660),
-                    ),
+                    )
+                    .of_unit("days"),
                 ],
             },
             GroupSpec {
@@ -266,9 +272,9 @@ pub const SECTIONS: &[SectionSpec] = &[
             heading: "Kept for",
             note: "",
             fields: &[
-                field("closed_sessions_hours", "Closed sessions", "Hours.", Of::Number(1, 8784)),
-                field("event_log_days", "Session events", "Days.", Of::Number(1, 3660)).later(),
-                field("application_log_days", "Application log", "Days.", Of::Number(1, 3660)),
+                field("closed_sessions_hours", "Closed sessions", "Hours.", Of::Number(1, 8784)).of_unit("hours"),
+                field("event_log_days", "Session events", "Days.", Of::Number(1, 3660)).of_unit("days").later(),
+                field("application_log_days", "Application log", "Days.", Of::Number(1, 3660)).of_unit("days"),
             ],
         }],
     },

@@ -36,7 +36,7 @@ pub async fn sheet(ports: SharedPorts, caller: Caller, part: &str) -> Outcome<Sh
         }
         Some(("accounts", name)) => account(&section, name, &body.etag, editable)?,
         Some(("roles", name)) => role(&section, name, &body.etag, editable)?,
-        Some(("tokens", "new")) => new_token(&section, &body.etag, editable),
+        Some(("tokens", "new")) if editable => new_token(&section, &body.etag, editable),
         _ => return Err(nothing()),
     };
     sheet.read_only = body.read_only;
@@ -205,7 +205,8 @@ fn role_names(section: &SecuritySection) -> Vec<String> {
 fn account(section: &SecuritySection, name: &str, etag: &str, editable: bool) -> Outcome<Sheet> {
     let known = section.accounts.iter().find(|account| account.name == name);
     let new = name == "new" && known.is_none();
-    if known.is_none() && !new {
+    // Where none can be made there is no page for a new one.
+    if known.is_none() && !(new && editable) {
         return Err(nothing());
     }
     let has = |role: &str| known.is_some_and(|account| account.roles.iter().any(|r| r == role));
@@ -304,7 +305,8 @@ fn rights_text(rights: &std::collections::BTreeMap<OfRights, Access>) -> String 
 fn role(section: &SecuritySection, name: &str, etag: &str, editable: bool) -> Outcome<Sheet> {
     let known = section.roles.iter().find(|role| role.name == name);
     let new = name == "new" && known.is_none();
-    if known.is_none() && !new {
+    // Where none can be made there is no page for a new one.
+    if known.is_none() && !(new && editable) {
         return Err(nothing());
     }
     let areas = OfRights::ALL.into_iter().map(|area| {
@@ -457,7 +459,7 @@ fn put_item(items: &mut Vec<Value>, new: bool, name: &str, item: Value) -> Resul
 }
 
 /// Makes a token; it is told once.
-pub async fn make_token(ports: SharedPorts, caller: Caller, form: &Given) -> Outcome<Saved> {
+pub async fn make_token(ports: SharedPorts, caller: Caller, form: &Given, reason: Option<String>) -> Outcome<Saved> {
     let days = match given(form, "days") {
         "" => None,
         days => {
@@ -466,7 +468,7 @@ pub async fn make_token(ports: SharedPorts, caller: Caller, form: &Given) -> Out
         }
     };
     let name = given(form, "name").to_owned();
-    let secret = ports.make_token(caller, name.clone(), given(form, "role").to_owned(), days).await?;
+    let secret = ports.make_token(caller, name.clone(), given(form, "role").to_owned(), days, reason).await?;
     let etag = ports.section("security".to_owned()).await?.etag;
     Ok(Saved {
         etag,

@@ -52,6 +52,8 @@ pub struct Spec {
     pub help: &'static str,
     /// What is to be known of it, also where it is only read.
     pub note: &'static str,
+    /// What a number counts.
+    pub unit: &'static str,
     /// How it is given.
     pub of: Of,
 }
@@ -69,7 +71,7 @@ pub struct GroupSpec {
 
 /// A field.
 pub const fn field(name: &'static str, label: &'static str, help: &'static str, of: Of) -> Spec {
-    Spec { name, label, help, note: "", of }
+    Spec { name, label, help, note: "", unit: "", of }
 }
 
 const OFFLINE: &[(&str, &str)] =
@@ -82,6 +84,13 @@ impl Spec {
     #[must_use]
     pub const fn later(mut self) -> Self {
         self.note = "Kept and shown; nothing acts on it yet.";
+        self
+    }
+
+    /// Of a number: what it counts.
+    #[must_use]
+    pub const fn of_unit(mut self, unit: &'static str) -> Self {
+        self.unit = unit;
         self
     }
 
@@ -119,7 +128,12 @@ impl Spec {
         match self.of {
             Of::Text(max) => shown.max = max,
             Of::Lines(max) => (shown.kind, shown.max) = (Kind::Lines, max),
-            Of::Number(min, max) => (shown.kind, shown.min, shown.max) = (Kind::Number, min, max),
+            Of::Number(min, max) => {
+                (shown.kind, shown.min, shown.max) = (Kind::Number, min, max);
+                if !self.unit.is_empty() {
+                    shown.text = format!("{} {}", shown.text, self.unit);
+                }
+            }
             Of::Check(meaning) => {
                 shown.kind = Kind::Check;
                 shown.options = vec![("true".to_owned(), meaning.to_owned())];

@@ -121,9 +121,6 @@ impl GeneralSection {
     }
 }
 
-/// The zone's part of the section `general`.
-pub type GeneralFields = General;
-
 /// The section `synchronization` of a Backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

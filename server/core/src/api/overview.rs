@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{ServerView, SynchronizationView};
-use crate::id::Digest;
+use crate::{
+    id::Digest,
+    settings::{Area, Right, Rights},
+};
 
 /// The picture of the pair and the figures below it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +31,24 @@ pub struct Overview {
     pub banners: Vec<Banner>,
     /// Warnings and errors in the application log of the last 24 h.
     pub log_alerts: u64,
+}
+
+impl Overview {
+    /// As much of it as somebody with these rights may see: what every page shows needs no right.
+    #[must_use]
+    pub fn seen_by(mut self, rights: Rights) -> Self {
+        if !rights.include(Right::Read(Area::Synchronization)) {
+            self.synchronization = None;
+        }
+        if !rights.include(Right::Read(Area::Sessions)) {
+            self.figures = Figures::default();
+            self.activity = Vec::new();
+        }
+        if !rights.include(Right::Read(Area::Log)) {
+            self.log_alerts = 0;
+        }
+        self
+    }
 }
 
 /// Who the agents use.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "openapi")]
 use super::secret::SecretGiven;
 use super::{Check, SecretChange, SecretState, SynchronizationSection};
-use crate::settings::{Database, DatabaseKind, DatabaseTls, Email, MailTls};
+use crate::settings::{Database, DatabaseKind, DatabaseTls, Email, FieldError, MailTls, Secret};
 
 /// The section `email`, as it is read. It can be written back as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,13 +55,27 @@ pub struct EmailChange {
 }
 
 impl EmailChange {
-    /// The section after the change.
-    #[must_use]
-    pub fn applied_to(self, present: &Email) -> Email {
+    /// The section after the change. Without an account the password goes too.
+    ///
+    /// # Errors
+    /// [`FieldError`]: a password that is kept is sent to the server that it was given for, as the account that it was given for,
+    /// and no less protected; else it must be given again.
+    pub fn applied_to(self, present: &Email) -> Result<Email, FieldError> {
         let Self { server, port, tls, from, user, password } = self;
-        Email { server, port, tls, from, user, password: password.applied_to(&present.password) }
+        let kept = password == SecretChange::Keep && present.password.is_set();
+        let password = if kept && user.is_empty() { Secret::default() } else { password.applied_to(&present.password) };
+        let email = Email { server, port, tls, from, user, password };
+        let elsewhere = (&email.server, email.port, &email.user) != (&present.server, present.port, &present.user);
+        let weaker = email.tls != present.tls && email.tls != MailTls::Tls;
+        if kept && email.password.is_set() && (elsewhere || weaker) {
+            return Err(FieldError::new("password", TYPE_AGAIN));
+        }
+        Ok(email)
     }
 }
+
+/// Why a password that is kept does not go along.
+const TYPE_AGAIN: &str = "must be given again, since the server, the port, the account or the protection is another: what is kept goes nowhere else";
 
 /// `POST /api/v1/settings/email/test`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -135,12 +149,21 @@ pub struct DatabaseChange {
 }
 
 impl DatabaseChange {
-    /// The section after the change.
-    #[must_use]
-    pub fn applied_to(self, present: &Database) -> Database {
+    /// The section after the change. Without an account the password goes too.
+    ///
+    /// # Errors
+    /// [`FieldError`], as of [`EmailChange::applied_to`].
+    pub fn applied_to(self, present: &Database) -> Result<Database, FieldError> {
         let Self { kind, file, host, port, name, user, password, tls, retention_days } = self;
-        let password = password.applied_to(&present.password);
-        Database { kind, file, host, port, name, user, password, tls, retention_days }
+        let kept = password == SecretChange::Keep && present.password.is_set();
+        let password = if kept && user.is_empty() { Secret::default() } else { password.applied_to(&present.password) };
+        let database = Database { kind, file, host, port, name, user, password, tls, retention_days };
+        let elsewhere = (&database.host, database.port, &database.user) != (&present.host, present.port, &present.user);
+        let weaker = database.tls != present.tls && database.tls != DatabaseTls::VerifyFull;
+        if kept && database.password.is_set() && (elsewhere || weaker) {
+            return Err(FieldError::new("password", TYPE_AGAIN));
+        }
+        Ok(database)
     }
 }
 
@@ -244,16 +267,47 @@ mod tests {
 
     #[test]
     fn what_is_read_can_be_written_back_and_has_no_secret() {
-        let email = Email { password: Secret::new("hunter2"), server: "mail".into(), ..Email::default() };
+        let email =
+            Email { password: Secret::new("hunter2"), server: "mail".into(), user: "me".into(), ..Email::default() };
         let read = serde_json::to_value(EmailSection::from(&email)).unwrap();
         assert_eq!(read["password"], json!({ "set": true }));
         let change: EmailChange = serde_json::from_value(read).unwrap();
-        assert_eq!(change.applied_to(&email), email);
-        let database = Database { password: Secret::new("hunter2"), ..Database::default() };
+        assert_eq!(change.applied_to(&email), Ok(email));
+        let database = Database { password: Secret::new("hunter2"), user: "me".into(), ..Database::default() };
         let read = serde_json::to_value(DatabaseSection::from(&database)).unwrap();
         assert!(!read.to_string().contains("hunter2"));
         let change: DatabaseChange = serde_json::from_value(read).unwrap();
         assert!(!format!("{change:?}").contains("hunter2"));
-        assert_eq!(change.applied_to(&database), database);
+        assert_eq!(change.applied_to(&database), Ok(database));
+    }
+
+    #[test]
+    fn a_kept_password_goes_nowhere_else() {
+        let email = Email {
+            server: "mail".into(),
+            user: "me".into(),
+            password: Secret::new("hunter2"),
+            tls: MailTls::StartTls,
+            ..Email::default()
+        };
+        let change = |field: &str, value: serde_json::Value| {
+            let mut read = serde_json::to_value(EmailSection::from(&email)).unwrap();
+            read[field] = value;
+            serde_json::from_value::<EmailChange>(read).unwrap().applied_to(&email)
+        };
+        for (field, value) in
+            [("server", json!("elsewhere")), ("port", json!(25)), ("user", json!("you")), ("tls", json!("none"))]
+        {
+            assert_eq!(change(field, value).unwrap_err().field, "password", "{field}");
+        }
+        assert!(change("tls", json!("tls")).unwrap().password.is_set(), "better protected");
+        assert!(change("from", json!("a@b")).unwrap().password.is_set());
+        assert!(!change("user", json!("")).unwrap().password.is_set(), "without an account there is no password");
+        let database =
+            Database { host: "db".into(), user: "me".into(), password: Secret::new("x"), ..Database::default() };
+        let mut read = serde_json::to_value(DatabaseSection::from(&database)).unwrap();
+        read["host"] = json!("elsewhere");
+        let change: DatabaseChange = serde_json::from_value(read).unwrap();
+        assert_eq!(change.applied_to(&database).unwrap_err().field, "password");
     }
 }

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A secret in a section: it is never read. Written back as it was read it stays; a text takes its place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum SecretField {
@@ -22,6 +22,23 @@ pub enum SecretField {
     Kept(SecretState),
     /// A new one. Never read.
     New(String),
+}
+
+/// Only whether it is set.
+impl Serialize for SecretField {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let set = match self {
+            Self::Kept(state) => state.set,
+            Self::New(_) => true,
+        };
+        SecretState { set }.serialize(serializer)
+    }
+}
+
+impl std::fmt::Debug for SecretField {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if matches!(self, Self::Kept(_)) { "Kept" } else { "New" })
+    }
 }
 
 impl SecretField {

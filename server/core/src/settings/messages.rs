@@ -63,9 +63,21 @@ fn variables_of(text: &str) -> impl Iterator<Item = &str> {
     text.split('{').skip(1).filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
 }
 
-/// The text with its variables replaced. What stands for a variable is never looked through for others.
+/// The longest text that a user is shown, in bytes.
+const MAX_SHOWN_BYTES: usize = 2048;
+
+/// The text with its variables replaced, cut to 2,048 bytes. What stands for a variable is never looked through for others.
 #[must_use]
 pub fn expand(text: &str, variables: &[(&str, &str)]) -> String {
+    let mut expanded = replaced(text, variables);
+    if expanded.len() > MAX_SHOWN_BYTES {
+        let end = (0..=MAX_SHOWN_BYTES).rev().find(|at| expanded.is_char_boundary(*at)).unwrap_or(0);
+        expanded.truncate(end);
+    }
+    expanded
+}
+
+fn replaced(text: &str, variables: &[(&str, &str)]) -> String {
     let mut parts = text.split('{');
     let mut expanded = parts.next().unwrap_or_default().to_owned();
     for part in parts {
@@ -96,6 +108,8 @@ mod tests {
         assert_eq!(expand("{user}: {reason}.", &variables), "alice: 2 of 2 {user}.");
         assert_eq!(expand("{other} {", &variables), "{other} {");
         assert_eq!(expand("", &variables), "");
+        let long = "\u{e9}".repeat(500);
+        assert_eq!(expand(&"{x}".repeat(9), &[("x", &long)]).len(), 2048, "cut");
     }
 
     #[test]

@@ -76,6 +76,8 @@ pub enum Right {
     Read(Area),
     /// To change something in an area.
     Write(Area),
+    /// To do everything: what touches the zone as a whole.
+    Administer,
 }
 
 /// The rights of somebody: for each area two bits, to read and to write.
@@ -105,6 +107,7 @@ impl Rights {
     pub const fn include(self, right: Right) -> bool {
         match right {
             Right::SignedIn => true,
+            Right::Administer => self.0 == Self::ALL.0,
             Right::Read(area) => self.0 & Self::bits(area, Self::READ) != 0,
             Right::Write(area) => self.0 & Self::bits(area, Self::WRITE) != 0,
         }
@@ -118,7 +121,7 @@ impl Rights {
 
     /// Without an area.
     #[must_use]
-    const fn without(self, area: Area) -> Self {
+    pub const fn without(self, area: Area) -> Self {
         Self(self.0 & !Self::bits(area, Self::READ | Self::WRITE))
     }
 }
@@ -337,8 +340,11 @@ fn unique(field: &str, names: &[&str]) -> Result<(), FieldError> {
 }
 
 fn named(field: &str, name: &str) -> Result<(), FieldError> {
-    if name.trim().is_empty() || name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
-        return Err(FieldError::new(field, "a name must have 1 to 64 characters, none of them a control character"));
+    let wrong = |c: char| c.is_control() || c == '/';
+    if name.trim() != name || name.is_empty() || name.len() > MAX_NAME_BYTES || name.chars().any(wrong) {
+        let message =
+            "a name must have 1 to 64 characters, none of them / or a control character, and no space at its ends";
+        return Err(FieldError::new(field, message));
     }
     Ok(())
 }

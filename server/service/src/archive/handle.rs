@@ -16,7 +16,7 @@ use super::{ArchiveError, Backend, Mark, Measure, postgres, sqlite};
 /// Connecting, marking and making the tables take no longer than this together, or have failed.
 const OPEN_LIMIT: Duration = Duration::from_secs(25);
 /// Counting takes no longer than this, or is left.
-pub(super) const COUNT_LIMIT: Duration = Duration::from_secs(10);
+pub const COUNT_LIMIT: Duration = Duration::from_secs(10);
 
 /// The database that this server uses, if any. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -146,8 +146,8 @@ impl Archive {
         }
     }
 
-    /// How it is at this moment.
-    pub async fn status(&self) -> DatabaseStatus {
+    /// How it is at this moment. What is archived is counted for so long at most.
+    pub async fn status(&self, counts: Duration) -> DatabaseStatus {
         let of =
             |state, detail: String| DatabaseStatus { state, detail, schema_version: None, rows: None, bytes: None };
         let state = self.state().clone();
@@ -155,7 +155,7 @@ impl Archive {
             State::Opening => of(DatabaseState::Opening, "the database is being opened".to_owned()),
             State::Off => of(DatabaseState::Off, "no database is set".to_owned()),
             State::Failed(why) => of(DatabaseState::Failed, why),
-            State::Open(backend, _) => match tokio::time::timeout(COUNT_LIMIT, figures(&*backend)).await {
+            State::Open(backend, _) => match tokio::time::timeout(counts, figures(&*backend)).await {
                 Ok(Ok((version, measure))) => DatabaseStatus {
                     schema_version: version,
                     rows: Some(measure.rows),

@@ -19,7 +19,7 @@ use userlock_core::{
 };
 
 pub use error::ArchiveError;
-pub use handle::{Archive, Opened};
+pub use handle::{Archive, COUNT_LIMIT, Opened};
 pub use keep::keep;
 pub use test::test;
 

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use crate::random;
 
 /// The shortest password that is taken, in characters.
-pub const MIN_PASSWORD_BYTES: usize = 8;
+pub const MIN_PASSWORD_CHARS: usize = 8;
 /// The longest password, in bytes.
 pub const MAX_PASSWORD_BYTES: usize = 1024;
 /// The most that are checked at once: each takes 19 MiB and tens of milliseconds.
@@ -71,6 +71,18 @@ impl Passwords {
         let matches = tokio::task::spawn_blocking(check).await.map_err(|_| PasswordError::Busy)?;
         Ok(matches && known)
     }
+}
+
+/// Whether a password can be one, in words if not.
+///
+/// # Errors
+/// What it must be.
+pub fn check_password(password: &str) -> Result<(), String> {
+    let fits = password.chars().count() >= MIN_PASSWORD_CHARS && password.len() <= MAX_PASSWORD_BYTES;
+    if fits && !password.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err(format!("must have {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_BYTES} characters, none of them a control character"))
 }
 
 /// Hashes a password, taking tens of milliseconds of this thread.

@@ -99,6 +99,7 @@ pub async fn token(args: TokenArgs) -> Outcome {
         name: args.name,
         role: args.role,
         expires: args.expires_days.map(|days| clock::now_ms() + i64::from(days) * 86_400_000),
+        reason: None,
     };
     let created: TokenCreated = match offline::take(&config)? {
         Some(lock) => offline::token(&config, lock, &request).await?,

@@ -13,7 +13,7 @@ use axum::{
 use futures_util::{Stream, stream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
-use userlock_core::api::Overview;
+use userlock_core::{api::Overview, settings::Rights};
 
 use super::{problem, state::App};
 use crate::{
@@ -30,16 +30,34 @@ const AT_LEAST_EVERY: Duration = Duration::from_secs(5);
 /// A watcher that does not read for so long is let go.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// What is sent, as somebody who may see all of it gets it.
+#[derive(Debug, Default)]
+struct Picture {
+    overview: Option<Overview>,
+    json: String,
+}
+
+impl Picture {
+    /// Of what it is for somebody with these rights.
+    fn json_for(&self, rights: Rights) -> String {
+        let seen = self.overview.clone().map(|overview| overview.seen_by(rights));
+        if seen == self.overview {
+            return self.json.clone();
+        }
+        seen.and_then(|overview| serde_json::to_string(&overview).ok()).unwrap_or_default()
+    }
+}
+
 /// The live picture.
 #[derive(Debug)]
 pub struct Live {
-    picture: watch::Sender<Arc<str>>,
+    picture: watch::Sender<Arc<Picture>>,
     streams: Arc<Semaphore>,
 }
 
 impl Default for Live {
     fn default() -> Self {
-        Self { picture: watch::Sender::new(Arc::from("")), streams: Arc::new(Semaphore::new(MAX_STREAMS)) }
+        Self { picture: watch::Sender::new(Arc::default()), streams: Arc::new(Semaphore::new(MAX_STREAMS)) }
     }
 }
 
@@ -75,7 +93,7 @@ pub async fn broadcast(app: App) {
         let fresh =
             last.as_ref().is_some_and(|(before, at)| at.elapsed() < AT_LEAST_EVERY && is_same(before, &overview));
         if !fresh && let Ok(json) = serde_json::to_string(&overview) {
-            app.live.picture.send_replace(json.into());
+            app.live.picture.send_replace(Arc::new(Picture { overview: Some(overview.clone()), json }));
             last = Some((overview, Instant::now()));
         }
     }
@@ -97,7 +115,7 @@ fn is_same(before: &Overview, after: &Overview) -> bool {
 struct Watcher {
     app: App,
     principal: Principal,
-    picture: watch::Receiver<Arc<str>>,
+    picture: watch::Receiver<Arc<Picture>>,
     first: bool,
     _permit: OwnedSemaphorePermit,
 }
@@ -122,7 +140,7 @@ async fn next(mut watcher: Watcher) -> Option<(Result<Event, Infallible>, Watche
         // What another watcher got a moment ago may be old; this one's first is computed for it.
         let overview = watcher.app.overview().await.ok()?;
         watcher.picture.mark_unchanged();
-        let json = serde_json::to_string(&overview).ok()?;
+        let json = serde_json::to_string(&overview.seen_by(watcher.principal.rights)).ok()?;
         return Some((Ok(Event::default().event("overview").data(json)), watcher));
     }
     let stop = watcher.app.stop.clone();
@@ -130,24 +148,23 @@ async fn next(mut watcher: Watcher) -> Option<(Result<Event, Infallible>, Watche
         changed = watcher.picture.changed() => changed.ok()?,
         () = stop.cancelled() => return None,
     }
-    if !is_still_signed_in(&watcher.app, &watcher.principal) {
-        return None;
-    }
-    let json = watcher.picture.borrow_and_update().clone();
-    Some((Ok(Event::default().event("overview").data(&*json)), watcher))
+    let rights = rights_now(&watcher.app, &watcher.principal)?;
+    let picture = watcher.picture.borrow_and_update().clone();
+    Some((Ok(Event::default().event("overview").data(picture.json_for(rights))), watcher))
 }
 
-/// Watching is not activity: it does not keep a sign-in from ending.
-fn is_still_signed_in(app: &App, principal: &Principal) -> bool {
+/// What somebody who is still signed in may do by now. Watching is not activity: it does not keep a sign-in from ending.
+fn rights_now(app: &App, principal: &Principal) -> Option<Rights> {
     app.zone.read(|server| {
         let security = &server.settings.settings.security;
         match &principal.proof {
-            Proof::SignIn(id) => app.sign_ins.check(id, security, clock::now_ms(), false).is_some(),
+            Proof::SignIn(id) => Some(app.sign_ins.check(id, security, clock::now_ms(), false)?.rights),
             Proof::Token => {
                 let now = clock::now_ms();
-                security.tokens.iter().any(|token| token.name == principal.name && is_valid(token, now))
+                let token = security.tokens.iter().find(|token| token.name == principal.name)?;
+                is_valid(token, now).then(|| security.rights_of([token.role.as_str()]))
             }
-            Proof::Local => true,
+            Proof::Local => Some(Rights::ALL),
         }
     })
 }

@@ -343,6 +343,7 @@ fn needs(right: Right) -> String {
         Right::Agent => "Needs an agent's token.".to_owned(),
         Right::Peer => "Needs the Backup's token.".to_owned(),
         Right::Of(settings::Right::SignedIn) => "Needs a token or a sign-in, of any role.".to_owned(),
+        Right::Of(settings::Right::Administer) => "Needs an administrator.".to_owned(),
         Right::Of(settings::Right::Read(area)) => format!("Needs a role that may read the area `{}`.", area.as_str()),
         Right::Of(settings::Right::Write(area)) => format!("Needs a role that may write the area `{}`.", area.as_str()),
     }

@@ -1,5 +1,7 @@
 //! What the pages need, done by [`App`].
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 use userlock_app::{
     api::Caller,
@@ -19,6 +21,9 @@ use userlock_core::{
 
 use super::{body::page_limit, problem, state::App};
 use crate::{clock, operations::TokenRequest};
+
+/// A page does not wait longer than this for what is counted in the database; it is shown without it.
+const PAGE_COUNTS: Duration = Duration::from_millis(10);
 
 /// An answer of the HTTP interface as one of a port.
 fn answer<'a, T: 'a>(work: impl Future<Output = problem::Answer<T>> + Send + 'a) -> Answer<'a, T> {
@@ -131,9 +136,16 @@ impl Ports for App {
         answer(async move { self.change_section((&caller.name, caller.rights), &slug, &etag, &fields, reason).await })
     }
 
-    fn make_token(&self, caller: Caller, name: String, role: String, days: Option<u32>) -> Answer<'_, String> {
+    fn make_token(
+        &self,
+        caller: Caller,
+        name: String,
+        role: String,
+        days: Option<u32>,
+        reason: Option<String>,
+    ) -> Answer<'_, String> {
         let expires = days.map(|days| clock::now_ms() + i64::from(days) * 86_400_000);
-        let request = TokenRequest { name, role, expires };
+        let request = TokenRequest { name, role, expires, reason };
         answer(async move { Ok(self.create_token(&caller.name, caller.rights, request).await?.token) })
     }
 
@@ -145,8 +157,8 @@ impl Ports for App {
         answer(async move { self.end_sign_in(&caller.name, id).await })
     }
 
-    fn revisions(&self, cursor: String) -> Answer<'_, Page<RevisionView>> {
-        answer(async move { self.revisions(None, None, Some(&cursor)).await })
+    fn revisions(&self, caller: Caller, cursor: String) -> Answer<'_, Page<RevisionView>> {
+        answer(async move { self.revisions(caller.rights, None, None, Some(&cursor)).await })
     }
 
     fn revision(&self, caller: Caller, n: u64, with: Option<u64>) -> Answer<'_, RevisionDifference> {
@@ -185,7 +197,7 @@ impl Ports for App {
     }
 
     fn database_status(&self) -> Answer<'_, DatabaseStatus> {
-        answer(async move { Ok(self.database_status().await) })
+        answer(async move { Ok(self.archive.status(PAGE_COUNTS).await) })
     }
 
     fn restore(&self, caller: Caller, n: u64, etag: String, reason: Option<String>) -> Answer<'_, String> {

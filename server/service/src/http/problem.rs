@@ -105,6 +105,10 @@ pub fn not_authenticated() -> Refusal {
 /// 403: who asks may not.
 #[must_use]
 pub fn forbidden(needed: Right) -> Refusal {
+    if needed == Right::Of(settings::Right::Administer) {
+        let detail = "This needs an administrator. Nothing was changed.";
+        return problem(StatusCode::FORBIDDEN, "forbidden", "Not allowed", detail);
+    }
     let (to, area) = match needed {
         Right::Of(settings::Right::Write(area)) => ("change", area.as_str()),
         Right::Of(settings::Right::Read(area)) => ("see", area.as_str()),

@@ -27,6 +27,7 @@ const fn route(method: Method, path: &'static str, right: Right, handler: fn() -
 }
 
 const SIGNED_IN: Right = Right::Of(settings::Right::SignedIn);
+const ADMINISTER: Right = Right::Of(settings::Right::Administer);
 
 const fn read(area: Area) -> Right {
     Right::Of(settings::Right::Read(area))
@@ -122,8 +123,8 @@ pub static TABLE: &[Route] = &[
     route(Method::DELETE, "/api/v1/protected-accounts/{id}", write(Area::ProtectedAccounts), || {
         delete(api::settings::delete_protected_account)
     }),
-    route(Method::POST, "/api/v1/backup/remove", write(Area::Settings), || post(api::actions::remove_backup)),
-    route(Method::POST, "/api/v1/server/leave", write(Area::Settings), || post(api::actions::leave_zone)),
+    route(Method::POST, "/api/v1/backup/remove", ADMINISTER, || post(api::actions::remove_backup)),
+    route(Method::POST, "/api/v1/server/leave", ADMINISTER, || post(api::actions::leave_zone)),
     route(Method::POST, "/api/v1/tokens", write(Area::Security), || post(api::actions::create_token)),
     route(Method::POST, "/api/v1/enrolment-key", write(Area::Agents), || post(api::actions::create_enrolment_key)),
     route(Method::GET, "/api/v1/agents", read(Area::Agents), || get(api::lists::agents)),
@@ -156,7 +157,7 @@ mod tests {
     #[test]
     fn what_changes_something_needs_more_than_to_read() {
         for (method, path, right) in all().filter(|(_, path, _)| path.starts_with("/api/v1/")) {
-            let writes = matches!(right, Right::Of(settings::Right::Write(_)));
+            let writes = matches!(right, Right::Of(settings::Right::Write(_) | settings::Right::Administer));
             assert_eq!(method != Method::GET, writes, "{method} {path} needs {right:?}");
         }
     }

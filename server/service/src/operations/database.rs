@@ -25,7 +25,7 @@ impl App {
 
     /// Whether the database is in use, and how much is archived.
     pub async fn database_status(&self) -> DatabaseStatus {
-        self.archive.status().await
+        self.archive.status(archive::COUNT_LIMIT).await
     }
 
     /// Changes the section `database`. Another database is opened and marked first: one that cannot be reached, or is
@@ -57,7 +57,7 @@ impl App {
         let _turn = self.own_changes.lock().await;
         let draft = self.draft_own(etag, reason.as_deref(), |own| {
             let present = own.database_of(role);
-            let wanted = change.applied_to(&present);
+            let wanted = change.applied_to(&present)?;
             wanted.check()?;
             if wanted != present {
                 own.database = Some(wanted);
@@ -96,10 +96,9 @@ impl App {
         let kept = self.zone.own().database_of(self.role());
         let database: Database = match test.settings {
             Some(settings) => {
-                let database = settings.applied_to(&kept);
-                database
-                    .check()
-                    .map_err(|error| FieldError::new(format!("settings.{}", error.field), error.message))?;
+                let within = |error: FieldError| FieldError::new(format!("settings.{}", error.field), error.message);
+                let database = settings.applied_to(&kept).map_err(within)?;
+                database.check().map_err(within)?;
                 database
             }
             None => kept,

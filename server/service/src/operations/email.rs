@@ -33,7 +33,7 @@ impl App {
         reason: Option<String>,
     ) -> Answer<Section<EmailSection>> {
         self.change_own(by, "email", etag, reason, |own| {
-            let email = change.applied_to(&own.email);
+            let email = change.applied_to(&own.email)?;
             check(&email)?;
             own.email = email;
             Ok(())
@@ -56,7 +56,7 @@ impl App {
         mail::mailbox("to", &test.to)?;
         let email = match test.settings {
             Some(settings) => {
-                let email = settings.applied_to(&kept);
+                let email = settings.applied_to(&kept).map_err(within)?;
                 check(&email).map_err(within)?;
                 email
             }

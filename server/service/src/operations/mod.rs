@@ -18,7 +18,7 @@ mod settings;
 mod synchronization;
 
 pub use agents::AgentView;
-pub use sections::{ZONE_SECTIONS, typed};
+pub use sections::typed;
 pub use security::{EnrolmentCreated, TokenCreated, TokenRequest};
 pub use synchronization::MAX_WAIT_SECONDS;
 

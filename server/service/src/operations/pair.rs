@@ -53,6 +53,13 @@ impl App {
             );
             return Err(problem::conflict("has_a_backup", "The zone has a Backup", detail));
         }
+        let (app, by, reason) = (self.clone(), by.to_owned(), reason.to_owned());
+        // Whoever asked may go away meanwhile: the Primary must not be told of what then does not happen.
+        let left = tokio::spawn(async move { app.leave_now(&by, &reason).await });
+        left.await.map_err(|_| problem::internal())
+    }
+
+    async fn leave_now(&self, by: &str, reason: &str) {
         if self.role() == ServerRole::Backup {
             self.hand_over().await;
             self.tell_primary().await;
@@ -64,7 +71,6 @@ impl App {
         self.journal.record(catalogue::ZONE_LEFT, message, more);
         self.journal.flush().await;
         self.leaving.cancel();
-        Ok(())
     }
 
     /// Lets a Primary that answers have what was recorded here last. What it does not get is set aside with the rest.

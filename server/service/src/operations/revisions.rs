@@ -46,6 +46,7 @@ impl App {
     /// 422, 503.
     pub async fn revisions(
         &self,
+        rights: Rights,
         section: Option<&str>,
         limit: Option<u32>,
         cursor: Option<&str>,
@@ -56,6 +57,11 @@ impl App {
         let mut items: Vec<(u64, RevisionView)> = found;
         let more = items.len() > limit as usize;
         items.truncate(limit as usize);
+        for (_, view) in &mut items {
+            if !rights.include(Right::Read(area_of(&view.section))) {
+                (view.by, view.reason) = ("somebody".to_owned(), None);
+            }
+        }
         let next = items.last().filter(|_| more).map(|(number, _)| number.to_string());
         Ok(Page { total: None, items: items.into_iter().map(|(_, view)| view).collect(), next })
     }
@@ -79,13 +85,7 @@ impl App {
             },
             None => None,
         };
-        let mut changes = changes(before.as_ref().map(|d| &d.settings), &document.settings);
-        // A revision is of all settings: of what else it changed, who asks sees what they may see.
-        for (area, section) in [(Area::Security, "security."), (Area::ProtectedAccounts, "protected_accounts.")] {
-            if !rights.include(Right::Read(area)) {
-                changes.retain(|change| !change.field.starts_with(section));
-            }
-        }
+        let changes = changes(rights, before.as_ref().map(|d| &d.settings), &document.settings);
         Ok(RevisionDifference { revision: view(&document), before: before.as_ref().map(view), changes })
     }
 
@@ -138,11 +138,23 @@ fn put_back(settings: &mut ZoneSettings, then: &ZoneSettings, section: &str) {
     }
 }
 
-/// Each field that differs, by its path.
-fn changes(before: Option<&ZoneSettings>, after: &ZoneSettings) -> Vec<FieldChange> {
+/// The area that a section, or a part of the settings, is of.
+fn area_of(section: &str) -> Area {
+    match section {
+        "security" => Area::Security,
+        "protected-accounts" | "protected_accounts" => Area::ProtectedAccounts,
+        _ => Area::Settings,
+    }
+}
+
+/// Each field that differs, by its path, as far as somebody with these rights may see it.
+fn changes(rights: Rights, before: Option<&ZoneSettings>, after: &ZoneSettings) -> Vec<FieldChange> {
     let (before, after) = (before.map(leaves).unwrap_or_default(), leaves(after));
     let fields: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let differing = fields.into_iter().filter(|field| before.get(*field) != after.get(*field));
+    // What somebody may not see takes no place of what they may.
+    let differing =
+        differing.filter(|field| rights.include(Right::Read(area_of(field.split('.').next().unwrap_or_default()))));
     let change = |field: &String| {
         let told = |leaves: &BTreeMap<String, Value>| leaves.get(field).map(|value| shown(field, value));
         FieldChange { field: field.clone(), from: told(&before), to: told(&after) }
@@ -204,7 +216,7 @@ fn name_of(item: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use userlock_core::settings::{LocalAccount, Security};
+    use userlock_core::settings::{LocalAccount, Role, Security};
 
     use super::*;
 
@@ -222,7 +234,7 @@ mod tests {
         };
         let (before, mut after) = (with("hash-1"), with("hash-2"));
         after.agents.heartbeat_seconds = 9;
-        let told = changes(Some(&before), &after);
+        let told = changes(Rights::ALL, Some(&before), &after);
         let change = |field: &str, from: &str, to: &str| FieldChange {
             field: field.into(),
             from: Some(from.into()),
@@ -233,8 +245,10 @@ mod tests {
             change("security.accounts.admin.password_hash", "(secret)", "(secret)"),
         ];
         assert_eq!(told, expected);
-        assert!(changes(Some(&after), &after).is_empty());
-        let first = changes(None, &before);
+        assert!(changes(Rights::ALL, Some(&after), &after).is_empty());
+        let first = changes(Rights::ALL, None, &before);
+        let few = changes(Role::ReadOnly.rights().without(Area::Security), Some(&before), &after);
+        assert_eq!(few.len(), 1, "{few:?}");
         assert!(first.iter().all(|c| c.from.is_none()) && !format!("{first:?}").contains("hash-1"), "{first:?}");
     }
 

@@ -11,7 +11,7 @@ use userlock_core::{
 };
 
 use crate::{
-    auth::{MAX_PASSWORD_BYTES, MIN_PASSWORD_BYTES, hash_now},
+    auth::{check_password, hash_now},
     http::{
         body::parse_json,
         problem::{self, Answer},
@@ -22,10 +22,6 @@ use crate::{
 
 /// The most passwords that one change sets: each takes tens of milliseconds.
 const MAX_NEW_PASSWORDS: usize = 20;
-
-/// The slugs of the sections that the whole zone shares and that are read and written by [`App::zone_section`] and
-/// [`App::change_zone_section`].
-pub const ZONE_SECTIONS: [&str; 5] = ["agents", "messages", "notifications", "retention", "security"];
 
 impl App {
     /// A section of Properties, the zone's or this server's own.
@@ -135,10 +131,9 @@ impl App {
         let section: SecuritySection = typed(fields)?;
         // What is wrong with the rest is said before passwords are hashed, which takes its time.
         let before = self.zone.read(|server| server.settings.settings.security.clone());
-        let trial: BTreeMap<String, String> =
-            new_passwords(&section)?.into_keys().map(|name| (name, String::new())).collect();
-        within(rights, &before, &checked(section.clone(), &trial, before.clone())?)?;
         let passwords = new_passwords(&section)?;
+        let trial: BTreeMap<String, String> = passwords.keys().map(|name| (name.clone(), String::new())).collect();
+        within(rights, &before, &checked(section.clone(), &trial, before.clone())?)?;
         let hashes = tokio::task::spawn_blocking(move || {
             passwords.into_iter().map(|(name, password)| Ok((name, hash_now(&password)?))).collect()
         });
@@ -161,7 +156,12 @@ fn checked(
     hashes: &BTreeMap<String, String>,
     mut security: Security,
 ) -> Result<Security, FieldError> {
+    let had_accounts = !security.accounts.is_empty();
     section.put(hashes, &mut security)?;
+    if had_accounts && security.accounts.is_empty() {
+        let message = "at least one account that is not disabled must be an administrator";
+        return Err(FieldError::new("accounts", message));
+    }
     security.check().map_err(|error| {
         let field = error.field.strip_prefix("security.").unwrap_or(&error.field).to_owned();
         FieldError::new(field, error.message)
@@ -203,14 +203,11 @@ fn new_passwords(section: &SecuritySection) -> Answer<BTreeMap<String, String>> 
     let mut passwords = BTreeMap::new();
     for account in &section.accounts {
         let SecretField::New(password) = &account.password else { continue };
-        let long = password.len() > MAX_PASSWORD_BYTES || password.chars().count() < MIN_PASSWORD_BYTES;
-        if long || password.chars().any(char::is_control) {
-            let message = format!(
-                "the password of {} must have {MIN_PASSWORD_BYTES} to {MAX_PASSWORD_BYTES} characters, none of them a control character",
-                account.name
-            );
-            return Err(problem::invalid_field("accounts", &message));
+        if account.name.trim().is_empty() {
+            return Err(problem::invalid_field("accounts", "an account needs a name"));
         }
+        check_password(password)
+            .map_err(|must| problem::invalid_field("accounts", &format!("the password of {} {must}", account.name)))?;
         passwords.insert(fold_case(&account.name), password.clone());
     }
     if passwords.len() > MAX_NEW_PASSWORDS {

@@ -34,6 +34,9 @@ pub struct TokenRequest {
     /// When it ends, in ms since 1970 UTC; never when absent.
     #[serde(default)]
     pub expires: Option<i64>,
+    /// Why; kept with the revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 fn administrator() -> String {
@@ -105,20 +108,21 @@ impl App {
     pub async fn create_token(&self, by: &str, rights: Rights, request: TokenRequest) -> Answer<TokenCreated> {
         self.must_be_primary()?;
         request.check()?;
-        let security = self.zone.read(|server| server.settings.settings.security.clone());
-        if !security.has_role(&request.role) {
-            return Err(problem::invalid_field("role", &format!("there is no role {}", request.role)));
-        }
-        let replaced = security.tokens.iter().find(|token| token.name == request.name.trim());
-        for role in [Some(&request.role), replaced.map(|token| &token.role)].into_iter().flatten() {
-            if !rights.cover(security.rights_of([role.as_str()])) {
-                return Err(problem::beyond_own_rights(&request.name));
-            }
-        }
         let (token, stored) = request.make()?;
-        self.change_zone(by, "security", None, Some(format!("API token {}", stored.name)), |settings| {
-            settings.security.tokens.retain(|other| other.name != stored.name);
-            settings.security.tokens.push(stored.clone());
+        let reason = request.reason.clone().unwrap_or_else(|| format!("API token {}", stored.name));
+        self.change_zone(by, "security", None, Some(reason), |settings| {
+            let security = &mut settings.security;
+            if !security.has_role(&stored.role) {
+                return Err(problem::invalid_field("role", &format!("there is no role {}", stored.role)));
+            }
+            let replaced = security.tokens.iter().find(|token| token.name == stored.name);
+            for role in [Some(&stored.role), replaced.map(|token| &token.role)].into_iter().flatten() {
+                if !rights.cover(security.rights_of([role.as_str()])) {
+                    return Err(problem::beyond_own_rights(&stored.name));
+                }
+            }
+            security.tokens.retain(|other| other.name != stored.name);
+            security.tokens.push(stored.clone());
             Ok(())
         })
         .await?;

@@ -7,13 +7,11 @@ use userlock_core::account::fold_case;
 
 use super::{Failure, Field, Step};
 use crate::{
-    auth::{MAX_PASSWORD_BYTES, hash_now},
+    auth::{check_password, hash_now},
     config::{PublicUrl, ServerName},
     tls::normalize_fingerprint,
 };
 
-/// The shortest password that is taken.
-const MIN_PASSWORD: usize = 8;
 /// The port where none is typed.
 const PORT: u16 = 8443;
 
@@ -123,8 +121,8 @@ pub fn administrator_name(typed: &str) -> Result<String, Failure> {
 /// [`Failure`].
 pub fn administrator(name: &str, password: &str) -> Result<Administrator, Failure> {
     let name = administrator_name(name)?;
-    if password.len() < MIN_PASSWORD || password.len() > MAX_PASSWORD_BYTES {
-        let what = format!("the administrator's password must have {MIN_PASSWORD} to {MAX_PASSWORD_BYTES} characters");
+    if let Err(must) = check_password(password) {
+        let what = format!("the administrator's password {must}");
         return Err(Failure::of_field("password_invalid", Step::Zone, Field::Password, what));
     }
     Ok(Administrator { name, password_hash: hash_now(password)? })

@@ -7,7 +7,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use userlock_core::{agent_api::ServerAddress, api::ServerRole};
+use userlock_core::{agent_api::ServerAddress, api::ServerRole, settings::DEFAULT_ARCHIVE};
 
 use super::{Failure, Leftover};
 use crate::{
@@ -146,13 +146,20 @@ pub fn set_aside(dir: &Path, now: chrono::DateTime<chrono::Utc>) -> Result<PathB
         move |source| DirLockError::File { path, source }
     };
     fs::DirBuilder::new().mode(0o700).create(&folder).map_err(failed(&folder))?;
-    // The state goes last: as long as it is there, this is the server that it was.
-    let files = [with_logs(product::FILE), with_logs(state::FILE)].concat();
-    for file in files.iter().map(String::as_str).chain([config::TOLD_FILE]) {
+    // Its archive bears the mark of this zone. The state goes last, its log before it: as long as it is there, this is the
+    // server that it was.
+    let archive = [DEFAULT_ARCHIVE.to_owned(), format!("{DEFAULT_ARCHIVE}-journal")];
+    let mut files: Vec<String> = archive.into_iter().chain([config::TOLD_FILE.to_owned()]).collect();
+    files.extend(with_logs(product::FILE).into_iter().rev());
+    files.extend(with_logs(state::FILE).into_iter().rev());
+    for file in &files {
         let path = dir.join(file);
         if path.exists() {
             fs::rename(&path, folder.join(file)).map_err(failed(&path))?;
         }
+    }
+    for made in [&folder, &dir.to_owned()] {
+        fs::File::open(made).and_then(|dir| dir.sync_all()).map_err(failed(made))?;
     }
     Ok(folder)
 }

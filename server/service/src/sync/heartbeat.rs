@@ -135,8 +135,10 @@ fn failed(sync: &Synchronizer, error: &SyncError) {
         ("error", &error.message),
     ]);
     more.extend(error.status.map(|status| ("status".to_owned(), status.to_string())));
-    let message =
-        format!("The Primary does not answer as it should: {}. This Backup goes on by itself.", error.message);
+    let message = format!(
+        "The Primary does not answer as it should: {}. This Backup goes on by itself.",
+        error.message.trim_end_matches('.')
+    );
     lock(&sync.inner.episode).fail(&sync.inner.journal, error.kind, &error.kind.id.to_string(), message, more);
 }
 

@@ -142,8 +142,8 @@ async fn what_belongs_to_each_server_alone_is_never_synchronized() {
         assert!(present != expected || field == "password", "{section}.{field}");
         let change = |body: &mut Value| {
             body[field] = value.clone();
-            // An account at the mail server comes with its password.
-            if (section, field) == ("email", "user") {
+            // An account comes with its password, and what is kept of it goes to no other server.
+            if (section, field) == ("email", "user") || body["password"]["set"] == true && field != "password" {
                 body["password"] = json!("another-horse");
             }
         };
@@ -242,6 +242,14 @@ async fn nobody_gives_more_than_they_have() {
     assert_eq!(put(&|body| body["accounts"][0]["password"] = json!("eve-knows-it")).await, refused);
     assert_eq!(put(&|body| body["roles"][0]["rights"]["settings"] = json!("write")).await, refused, "its own role");
     assert_eq!(put(&|body| body["session_minutes"] = json!(30)).await.0, 200);
+    // Not even an administrator takes the last one away.
+    for accounts in [
+        json!([]),
+        json!([{ "name": "admin", "roles": ["administrator"], "disabled": true, "password": { "set": true } }]),
+    ] {
+        let refused = primary.change(&address("security"), |body| body["accounts"] = accounts).await.expect(422);
+        assert_eq!(refused["field"], "accounts", "{refused}");
+    }
     let request = primary.client().post(format!("{}/api/v1/tokens", primary.url())).bearer_auth(&token);
     let answer = request.json(&json!({ "name": "more", "role": "administrator" })).send().await.unwrap();
     assert_eq!(answer.status().as_u16(), 403);

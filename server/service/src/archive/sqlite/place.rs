@@ -11,7 +11,9 @@ use crate::store::{product, state};
 
 /// The files that the program keeps in its data directory; those of its databases begin with their names.
 const OWN_DATABASES: [&str; 2] = [state::FILE, product::FILE];
-const OWN_FILES: [&str; 4] = ["lock", "local-token", "server.key", "server.pem"];
+/// What begins with one of these is the program's own: its keys and tokens, the note of a set-up that is not finished, what the
+/// wizard was told, and what was set aside.
+const OWN_FILES: [&str; 6] = ["lock", "local-token", "server.", "unfinished.json", "left-", "."];
 
 /// The path of the file; its folder is there, and it is none of the program's own, by whatever name.
 pub(super) fn resolve(dir: &Path, file: &str) -> Result<PathBuf, ArchiveError> {
@@ -38,7 +40,7 @@ pub(super) fn resolve(dir: &Path, file: &str) -> Result<PathBuf, ArchiveError> {
 }
 
 fn is_own(name: &str) -> bool {
-    OWN_FILES.contains(&name) || OWN_DATABASES.iter().any(|own| name.starts_with(own))
+    OWN_FILES.iter().any(|own| name.starts_with(own)) || OWN_DATABASES.iter().any(|own| name.starts_with(own))
 }
 
 /// Whether it is one of the program's files under another name: behind a symbolic or a hard link.

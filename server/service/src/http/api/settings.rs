@@ -142,9 +142,10 @@ pub struct RevisionQuery {
 /// `GET /api/v1/revisions`.
 pub async fn revisions(
     State(app): State<App>,
+    Extension(by): Extension<Principal>,
     QueryOf(query): QueryOf<RevisionQuery>,
 ) -> Answer<Json<Page<RevisionView>>> {
-    app.revisions(query.section.as_deref(), query.limit, query.cursor.as_deref()).await.map(Json)
+    app.revisions(by.rights, query.section.as_deref(), query.limit, query.cursor.as_deref()).await.map(Json)
 }
 
 /// What a revision is compared with.
@@ -178,7 +179,7 @@ pub async fn restore_revision(
     check_etag(Some(etag), &app.general().etag)?;
     let ReasonRequest { reason } = body.read()?;
     let etag = app.go_back((&by.to_string(), by.rights), n, etag, Some(reason)).await?;
-    let latest = app.revisions(None, Some(1), None).await?;
+    let latest = app.revisions(by.rights, None, Some(1), None).await?;
     Ok(with_etag(StatusCode::OK, &latest.items.first(), &etag))
 }
 
