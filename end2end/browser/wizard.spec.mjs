@@ -309,7 +309,7 @@ test("what stands against a Backup is said, and it can be tried again from where
     });
   } finally {
     // The page would look again at a server that is gone.
-    await page.goto("about:blank");
+    await page.close();
     way.stop();
     await Promise.all([third.stop(), other.stop()]);
   }
