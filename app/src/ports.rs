@@ -183,6 +183,9 @@ pub trait Ports: Send + Sync {
     /// Brings back the section that a revision changed, and tells the present `ETag`.
     fn restore(&self, caller: Caller, n: u64, etag: String, reason: Option<String>) -> Answer<'_, String>;
 
+    /// The events of the product that somebody may want to be told of: id, name and meaning.
+    fn events(&self) -> Vec<(u32, &'static str, &'static str)>;
+
     /// One page of the application log, the newest first.
     fn application_log(&self, query: LogQuery) -> Answer<'_, Page<LogEvent>>;
 }

@@ -1,6 +1,7 @@
 //! The pages of Properties, laid out on the server: see [`crate::sheet`].
 
 mod history;
+mod notifications;
 mod own;
 mod rules;
 mod sections;
@@ -86,7 +87,10 @@ pub async fn sheet(ports: SharedPorts, caller: Caller, slug: &str) -> Outcome<Sh
         etag,
         editable,
         button: "Save".into(),
-        groups: spec::groups(spec.groups, &value),
+        groups: match slug {
+            "notifications" => notifications::with_events(spec::groups(spec.groups, &value), &ports.events(), &value),
+            _ => spec::groups(spec.groups, &value),
+        },
     };
     let (actions, tables) = match slug {
         "email" => (vec![test("email", "Send a test", Some(to_field()))], Vec::new()),
@@ -131,6 +135,9 @@ pub async fn change(
     refuse_read_only(body.read_only.as_ref())?;
     let own = matches!(slug.as_str(), "email" | "database");
     let mut fields = spec::written(spec.groups, &given, &body.value).map_err(|refused| refused.0)?;
+    if slug == "notifications" {
+        fields.insert("events".to_owned(), notifications::chosen(&given));
+    }
     if slug == "messages" {
         fields.retain(|_, text| text.as_str() != Some(""));
     }

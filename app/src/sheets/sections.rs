@@ -253,15 +253,7 @@ pub const SECTIONS: &[SectionSpec] = &[
         groups: &[GroupSpec {
             heading: "Who and what",
             note: "",
-            fields: &[
-                field("recipients", "Recipients", "One address a line.", Of::List(20_000)),
-                field(
-                    "events",
-                    "Events",
-                    "One id a line; the documentation and the application log have them.",
-                    Of::Numbers(8000),
-                ),
-            ],
+            fields: &[field("recipients", "Recipients", "One address a line.", Of::List(20_000))],
         }],
     },
     SectionSpec {

@@ -420,6 +420,9 @@ pub fn put(part: &str, form: &Given, section: &mut Map<String, Value>) -> Result
             let new = *name == "new" && !edit(section, "accounts", |items| items.iter().any(|item| is(item, name)));
             let name = if new { given(form, "name").to_owned() } else { (*name).to_owned() };
             let roles: Vec<&str> = form.keys().filter_map(|key| key.strip_prefix("role-")).collect();
+            if roles.is_empty() {
+                return Err(Refused::field("role-administrator", "Roles: choose one at least."));
+            }
             let password = form.get("password").map(String::as_str).unwrap_or_default();
             let password = if password.is_empty() && !new { json!({ "set": true }) } else { json!(password) };
             let account = json!({

@@ -27,8 +27,6 @@ pub enum Of {
     Choice(&'static [(&'static str, &'static str)]),
     /// A list of texts, one a line.
     List(u32),
-    /// A list of numbers, one a line.
-    Numbers(u32),
     /// Sets of texts: one set a line, with commas.
     Sets(u32),
     /// A secret.
@@ -144,7 +142,7 @@ impl Spec {
                 shown.options = options(known);
                 shown.text = word(known, &shown.value);
             }
-            Of::List(max) | Of::Numbers(max) => {
+            Of::List(max) => {
                 (shown.kind, shown.max) = (Kind::Lines, max);
                 shown.value = texts(value).join("\n");
                 shown.text = texts(value).join(", ");
@@ -216,12 +214,6 @@ impl Spec {
                 Value::from(text)
             }
             Of::List(_) => json!(listed(&lines)),
-            Of::Numbers(_) => {
-                let wrong =
-                    || Refused::field(self.name, &format!("{}: must be whole numbers, one a line.", self.label));
-                let numbers = listed(&lines).into_iter().map(|line| line.parse::<u32>().map_err(|_| wrong()));
-                json!(numbers.collect::<Result<Vec<_>, _>>()?)
-            }
             Of::Sets(_) => {
                 let set = |line: String| line.split(',').map(|part| part.trim().to_owned()).collect::<Vec<_>>();
                 json!(listed(&lines).into_iter().map(set).collect::<Vec<_>>())

@@ -50,6 +50,26 @@ async fn what_was_read_can_be_written_back_and_changed() {
 }
 
 #[tokio::test]
+async fn who_changes_another_section_is_in_nobodys_way() {
+    const AGENTS: &str = "/api/v1/settings/agents";
+    let server = Server::primary().await;
+    let (etag, body) = (server.etag(GENERAL).await, server.get(GENERAL).await);
+    let put = async |path: &str, etag: &str, body: &Value| {
+        server.admin(Method::PUT, path).header("if-match", etag).json(body).send().await.unwrap()
+    };
+    let mut agents = server.get(AGENTS).await;
+    agents["heartbeat_seconds"] = json!(9);
+    assert_eq!(put(AGENTS, &etag, &agents).await.status(), StatusCode::OK);
+    let mut north = body.clone();
+    north["zone_name"] = json!("north");
+    assert_eq!(put(GENERAL, &etag, &north).await.status(), StatusCode::OK, "only Agents has changed since");
+    assert_eq!(problem(put(GENERAL, &etag, &body).await).await.1, "stale", "General has changed now");
+    assert_eq!(server.get(AGENTS).await["heartbeat_seconds"], 9, "nothing was overwritten");
+    let forged = etag.replace(|c: char| c.is_ascii_digit(), "0");
+    assert_eq!(problem(put(GENERAL, &forged, &north).await).await.1, "stale");
+}
+
+#[tokio::test]
 async fn a_general_setting_that_cannot_be_is_named() {
     let server = Server::primary().await;
     let before = server.fingerprint_of_state().await;

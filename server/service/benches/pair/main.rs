@@ -10,6 +10,7 @@ mod fleet;
 mod machine;
 mod measures;
 mod servers;
+mod settings;
 mod wire;
 
 use std::{

@@ -12,6 +12,7 @@ use crate::{
     figures::{Line, Spread, Target, table},
     fleet::{AGENTS, BATCH, Fleet},
     servers::Server,
+    settings,
     wire::Connection,
 };
 
@@ -119,7 +120,7 @@ pub async fn events_synchronization(options: &Options, dir: &Path, lines: &mut L
     }
     let what = format!("Events synchronization of {missed} missed events");
     lines.add(Line::new(what, "a second", Spread::of(rates), Target::AtLeast(50_000.0)));
-    Ok(())
+    settings::reach_the_backup(options, &primary, &backup, lines).await
 }
 
 /// Sessions synchronization of many sessions.
@@ -142,6 +143,7 @@ pub async fn many_sessions(options: &Options, dir: &Path, lines: &mut Lines) -> 
     fleet.log_on(0, sessions).await?;
     drop(fleet);
     page(options, &server, sessions, lines).await?;
+    settings::pages(options, &server, lines).await?;
     start(options, &mut server, sessions, lines).await
 }
 
@@ -200,21 +202,27 @@ async fn synchronizations(
     Ok(())
 }
 
-/// The time until the first byte of the page of all sessions.
-async fn page(options: &Options, server: &Server, sessions: u64, lines: &mut Lines) -> Result<()> {
+/// The times until the first byte of a page, each over a connection of its own.
+pub async fn first_bytes(server: &Server, path: &str, times: usize) -> Result<Vec<Duration>> {
     let request = format!(
-        "GET /sessions HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nAccept: text/html\r\nAccept-Encoding: br\r\nConnection: close\r\n\r\n",
+        "GET {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nAccept: text/html\r\nAccept-Encoding: br\r\nConnection: close\r\n\r\n",
         server.address, server.token
     );
-    let mut times = Vec::new();
-    for _ in 0..options.runs * 20 {
+    let mut found = Vec::new();
+    for _ in 0..times {
         let (first, page) = Connection::open(server.address).await?.first_byte(request.as_bytes()).await?;
         let head: String = String::from_utf8_lossy(&page).chars().take(200).collect();
         if !head.starts_with("HTTP/1.1 200") {
-            return Err(Failure::new(format!("the page of the sessions is not there: {head}")));
+            return Err(Failure::new(format!("the page {path} is not there: {head}")));
         }
-        times.push(first);
+        found.push(first);
     }
+    Ok(found)
+}
+
+/// The time until the first byte of the page of all sessions.
+async fn page(options: &Options, server: &Server, sessions: u64, lines: &mut Lines) -> Result<()> {
+    let times = first_bytes(server, "/sessions", options.runs * 20).await?;
     let what = format!("first byte of the page of the sessions, of {sessions}");
     lines.add(Line::new(what, "ms", Spread::ms(times), Target::Under(50.0)));
     Ok(())

@@ -178,7 +178,7 @@ impl Server {
     }
 
     /// Reads a section and writes it back with other fields.
-    async fn change(&self, path: &str, fields: Value) -> Result<()> {
+    pub async fn change(&self, path: &str, fields: Value) -> Result<()> {
         let url = self.url(&format!("/api/v1/{path}"));
         let answer = self.http.get(&url).bearer_auth(&self.token).timeout(PATIENCE).send().await?;
         let tag = answer.headers().get("etag").cloned().ok_or_else(|| Failure::new("a section without an ETag"))?;

@@ -9,7 +9,7 @@ use userlock_app::{
 };
 use userlock_core::{
     api::{
-        ActionRequest, ActionResponse, DatabaseStatus, DatabaseTest, EmailTest, LogEvent, LogQuery, Overview,
+        ActionRequest, ActionResponse, DatabaseStatus, DatabaseTest, EmailTest, Level, LogEvent, LogQuery, Overview,
         OwnRevision, Page, Problem, ProtectedAccountView, RevisionDifference, RevisionView, RunStarted, RunView,
         Section, SectionBody, SessionQuery, SessionView, SignInView, SyncKind, SynchronizationSection,
         SynchronizationView, TestReport,
@@ -20,7 +20,7 @@ use userlock_core::{
 };
 
 use super::{body::page_limit, problem, state::App};
-use crate::{clock, operations::TokenRequest};
+use crate::{clock, log::catalogue, operations::TokenRequest};
 
 /// A page does not wait longer than this for what is counted in the database; it is shown without it.
 const PAGE_COUNTS: Duration = Duration::from_millis(10);
@@ -202,6 +202,11 @@ impl Ports for App {
 
     fn restore(&self, caller: Caller, n: u64, etag: String, reason: Option<String>) -> Answer<'_, String> {
         answer(async move { self.go_back((&caller.name, caller.rights), n, &etag, reason).await })
+    }
+
+    fn events(&self) -> Vec<(u32, &'static str, &'static str)> {
+        let worth_telling = catalogue::ALL.iter().filter(|kind| kind.level != Level::Information);
+        worth_telling.map(|kind| (kind.id, kind.name, kind.meaning)).collect()
     }
 
     fn application_log(&self, query: LogQuery) -> Answer<'_, Page<LogEvent>> {

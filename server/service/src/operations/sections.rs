@@ -7,13 +7,15 @@ use serde_json::{Map, Value};
 use userlock_core::{
     account::fold_case,
     api::{AgentsSection, SecretField, Section, SectionBody, SecuritySection, ZoneSection},
-    settings::{FieldError, LocalAccount, Messages, Notifications, Retention, Rights, Security, StoredToken},
+    settings::{
+        FieldError, LocalAccount, Messages, Notifications, Retention, Rights, Security, StoredToken, ZoneSettings,
+    },
 };
 
 use crate::{
     auth::{check_password, hash_now},
     http::{
-        body::parse_json,
+        body::{check_etag, parse_json},
         problem::{self, Answer},
         state::App,
     },
@@ -68,16 +70,28 @@ impl App {
     /// 404 for a name that is none.
     pub fn zone_section(&self, slug: &str) -> Answer<SectionBody> {
         let document = self.zone.read(|server| server.settings.clone());
-        let settings = &document.settings;
-        let value = match slug {
-            AgentsSection::SLUG => json(&AgentsSection::of(settings)),
-            Messages::SLUG => json(&Messages::of(settings)),
-            Notifications::SLUG => json(&Notifications::of(settings)),
-            Retention::SLUG => json(&Retention::of(settings)),
-            "security" => json(&SecuritySection::of(&settings.security)),
-            _ => return Err(problem::not_found("section")),
-        };
-        Ok(SectionBody { value: value?, etag: document.revision.etag(), read_only: self.read_only_here() })
+        let value = value_of(slug, &document.settings)?;
+        Ok(SectionBody { value, etag: document.revision.etag(), read_only: self.read_only_here() })
+    }
+
+    /// The present `ETag`, when the one that was read is it, or when the section is by now what it was then: who changes
+    /// another section at the same time is in nobody's way.
+    ///
+    /// # Errors
+    /// 412.
+    pub async fn rebased(&self, slug: &str, etag: &str) -> Answer<String> {
+        let present = self.zone.read(|server| server.settings.clone());
+        let current = present.revision.etag();
+        let Err(stale) = check_etag(Some(etag), &current) else { return Ok(current) };
+        // `"EPOCH.N-HASH"`, as it was told.
+        let n = etag.trim_matches('"').split('-').next().and_then(|revision| revision.split('.').nth(1)?.parse().ok());
+        let Some(n) = n else { return Err(stale) };
+        let read = self.zone.store().revision(n).await.ok().flatten().filter(|read| read.revision.etag() == etag);
+        let Some(read) = read else { return Err(stale) };
+        let same = value_of(slug, &read.settings)? == value_of(slug, &present.settings)?;
+        // A secret that was replaced meanwhile reads as it did before.
+        let same_secrets = slug != "security" || read.settings.security == present.settings.security;
+        if same && same_secrets { Ok(current) } else { Err(stale) }
     }
 
     /// Changes a section of the zone's settings. `fields` is the section as it is written.
@@ -92,6 +106,8 @@ impl App {
         fields: &Map<String, Value>,
         reason: Option<String>,
     ) -> Answer<SectionBody> {
+        self.must_be_primary()?;
+        let etag = &self.rebased(slug, etag).await?;
         match slug {
             AgentsSection::SLUG => self.put_section::<AgentsSection>(by, etag, fields, reason).await?,
             Messages::SLUG => self.put_section::<Messages>(by, etag, fields, reason).await?,
@@ -147,6 +163,19 @@ impl App {
             Ok(())
         })
         .await
+    }
+}
+
+/// A section of the zone's settings as JSON.
+fn value_of(slug: &str, settings: &ZoneSettings) -> Answer<Value> {
+    match slug {
+        "general" => json(&settings.general),
+        AgentsSection::SLUG => json(&AgentsSection::of(settings)),
+        Messages::SLUG => json(&Messages::of(settings)),
+        Notifications::SLUG => json(&Notifications::of(settings)),
+        Retention::SLUG => json(&Retention::of(settings)),
+        "security" => json(&SecuritySection::of(&settings.security)),
+        _ => Err(problem::not_found("section")),
     }
 }
 

@@ -110,6 +110,8 @@ impl App {
         general: General,
         reason: Option<String>,
     ) -> Answer<Section<General>> {
+        self.must_be_primary()?;
+        let etag = &self.rebased("general", etag).await?;
         self.change_zone(by, "general", Some(etag), reason, |settings| {
             // One that was kept by a version that knew it may stay.
             if general.time_zone != settings.general.time_zone {

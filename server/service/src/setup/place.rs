@@ -35,6 +35,8 @@ pub struct Place {
     pub dir: PathBuf,
     made_dir: bool,
     made_certificate: bool,
+    /// Whether an unfinished set-up was there, under whose identity the Primary may know this server.
+    begun_before: bool,
     lock: Mutex<Option<DirLock>>,
 }
 
@@ -55,7 +57,8 @@ impl Place {
             let what = format!("{} has a server that is set up: nothing was changed", dir.display());
             return Err(Failure::of_finish("set_up_already", what, ""));
         }
-        Ok(Self { dir, made_dir, made_certificate: false, lock: Mutex::new(Some(lock)) })
+        let begun_before = Leftover::is_in(&dir);
+        Ok(Self { dir, made_dir, made_certificate: false, begun_before, lock: Mutex::new(Some(lock)) })
     }
 
     /// The certificate of the server: the one that its configuration names, the one that is there, or a new one. None
@@ -90,14 +93,16 @@ impl Place {
         }
     }
 
-    /// Removes everything that was made here.
+    /// Removes everything that was made here. What an earlier attempt left stays, so that the next one goes on from it.
     pub fn remove(self) {
         if self.made_dir {
             _ = fs::remove_dir_all(&self.dir);
             return;
         }
-        self.remove_state();
-        _ = Leftover::remove(&self.dir);
+        if !self.begun_before {
+            self.remove_state();
+            _ = Leftover::remove(&self.dir);
+        }
         let certificate = if self.made_certificate { &["server.pem", "server.key"][..] } else { &[] };
         for file in certificate.iter().chain(&["lock"]) {
             _ = fs::remove_file(self.dir.join(file));
@@ -176,6 +181,13 @@ mod tests {
         assert!(Place::take(&made).is_err(), "it is had once");
         place.remove();
         assert!(!made.exists());
+
+        let begun = home.path().join("begun");
+        fs::create_dir(&begun).unwrap();
+        let leftover = Leftover::draw().unwrap();
+        leftover.write(&begun).unwrap();
+        Place::take(&begun).unwrap().remove();
+        assert_eq!(Leftover::read(&begun), Some(leftover), "the Primary may know this server by it");
 
         let there = home.path().join("there");
         fs::create_dir(&there).unwrap();

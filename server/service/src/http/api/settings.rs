@@ -54,7 +54,7 @@ pub async fn put_general(
 ) -> Answer<Response> {
     app.must_be_primary()?;
     let etag = base(&headers)?;
-    check_etag(Some(etag), &app.general().etag)?;
+    app.rebased("general", etag).await?;
     let mut section: GeneralSection = body.read()?;
     app.check_own_fields(&section)?;
     let reason = section.reason.take();
@@ -121,7 +121,7 @@ pub async fn put_zone_section(
     app.must_be_primary()?;
     let etag = base(&headers)?;
     let slug = slug(&uri);
-    check_etag(Some(etag), &app.zone_section(slug)?.etag)?;
+    app.rebased(slug, etag).await?;
     let (fields, reason) = fields_and_reason(&body)?;
     let section = app.change_zone_section((&by.to_string(), by.rights), slug, etag, &fields, reason).await?;
     Ok(with_etag(StatusCode::OK, &section.value, &section.etag))
