@@ -2,17 +2,13 @@
 
 use userlock_core::api::{RevisionDifference, RevisionView};
 
-use super::{Outcome, cell, nothing, reason_field, titled};
+use super::{Outcome, cell, columns, nothing, reason_field, titled};
 use crate::{
     api::{Area, Caller, Right},
     ports::SharedPorts,
     present::query,
     sheet::{Action, Cell, Row, Saved, Sheet, Table},
 };
-
-fn columns(names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
-}
 
 /// The list of revisions (an empty rest, or `?cursor`), or the page of one (`/N`, or `/N/M` to compare it with M).
 pub async fn sheet(ports: SharedPorts, caller: Caller, rest: &str) -> Outcome<Sheet> {

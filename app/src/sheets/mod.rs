@@ -56,6 +56,11 @@ pub async fn test_section(ports: SharedPorts, slug: String, to: String) -> Outco
     }
 }
 
+/// The heads of a table's columns.
+fn columns(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
 /// Asks why something is done.
 fn reason_field() -> Field {
     Field { name: "reason".into(), label: "Reason".into(), max: 500, ..Field::default() }

@@ -2,17 +2,13 @@
 
 use userlock_core::api::{DatabaseState, DatabaseStatus, OwnRevision, ServerRole};
 
-use super::{Outcome, cell, reason_field, titled};
+use super::{Outcome, cell, columns, reason_field, titled};
 use crate::{
     api::{Area, Caller, Right},
     ports::SharedPorts,
     present::number::grouped,
     sheet::{Action, Cell, Row, Saved, Sheet, Table},
 };
-
-fn columns(names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
-}
 
 /// What this server is, and how that is changed.
 pub async fn role_sheet(ports: SharedPorts, caller: Caller) -> Outcome<Sheet> {

@@ -6,7 +6,7 @@ use userlock_core::{
     settings::{Access, Area as OfRights, Role},
 };
 
-use super::{Outcome, cell, nothing, reason_field, spec::Given, titled};
+use super::{Outcome, cell, columns, nothing, reason_field, spec::Given, titled};
 use crate::{
     api::{Area, Caller, Refused, Right},
     ports::SharedPorts,
@@ -51,7 +51,6 @@ fn overview(
     ends_sign_ins: bool,
 ) -> Sheet {
     let add = |to: &str, word: &str| editable.then(|| (format!("{HOME}/{to}/new"), word.to_owned()));
-    let columns = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     let link = |kind: &str, name: &str| Some(format!("{HOME}/{kind}/{}", crate::present::query::encode(name)));
     let accounts = section.accounts.iter().map(|account| Row {
         href: link("accounts", &account.name),
