@@ -1,4 +1,4 @@
-//! Settings and protected accounts: read, written back, refused in order.
+//! Settings and protected accounts: read, written back, changed by several at once.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,7 +13,6 @@ mod common;
 use common::{Server, problem};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use userlock_core::settings::Role;
 
 const GENERAL: &str = "/api/v1/settings/general";
 const SYNCHRONIZATION: &str = "/api/v1/settings/synchronization";
@@ -88,42 +87,6 @@ async fn a_general_setting_that_cannot_be_is_named() {
         assert_eq!(problem(refused).await, (422, "invalid_field".into(), Some(field.into())), "{value}");
     }
     assert_eq!(server.fingerprint_of_state().await, before);
-}
-
-#[tokio::test]
-async fn refusals_come_in_their_order() {
-    let primary = Server::primary().await;
-    let backup = Server::backup().await;
-    let put = async |server: &Server, role: Option<Role>, path: &str, etag: Option<&str>, body: &str| {
-        let mut request =
-            server.plain(Method::PUT, path).header("content-type", "application/json").body(body.to_owned());
-        if let Some(role) = role {
-            request = request.bearer_auth(common::token(role));
-        }
-        if let Some(etag) = etag {
-            request = request.header("if-match", etag);
-        }
-        let (status, code, field) = problem(request.send().await.unwrap()).await;
-        (status, code, field.is_some())
-    };
-    let admin = Some(Role::Administrator);
-    let of = |status: u16, code: &str, field: bool| (status, code.to_owned(), field);
-    let bad = r#"{"nonsense":1}"#;
-    let before = backup.fingerprint_of_state().await;
-    // Each has all that is wrong from its step on.
-    assert_eq!(put(&backup, None, GENERAL, None, bad).await, of(401, "not_authenticated", false));
-    assert_eq!(put(&backup, Some(Role::Operator), GENERAL, None, bad).await, of(403, "forbidden", false));
-    assert_eq!(put(&backup, admin, GENERAL, None, bad).await, of(409, "read_only_on_backup", false));
-    assert_eq!(put(&primary, admin, GENERAL, None, bad).await, of(428, "precondition_required", false));
-    assert_eq!(put(&primary, admin, GENERAL, Some("\"x\""), bad).await, of(412, "stale", false));
-    let etag = primary.etag(GENERAL).await;
-    assert_eq!(put(&primary, admin, GENERAL, Some(&etag), bad).await, of(422, "unknown_field", true));
-
-    assert_eq!(put(&backup, admin, SYNCHRONIZATION, None, bad).await, of(428, "precondition_required", false));
-    assert_eq!(put(&backup, admin, SYNCHRONIZATION, Some("\"x\""), bad).await, of(412, "stale", false));
-    let etag = backup.etag(SYNCHRONIZATION).await;
-    assert_eq!(put(&backup, admin, SYNCHRONIZATION, Some(&etag), bad).await, of(422, "unknown_field", true));
-    assert_eq!(backup.fingerprint_of_state().await, before);
 }
 
 #[tokio::test]
@@ -220,6 +183,60 @@ async fn rules_are_made_changed_paged_and_deleted() {
     let gone = server.admin(Method::DELETE, &path).header("if-match", &etag).send().await.unwrap();
     assert_eq!(gone.status(), StatusCode::NO_CONTENT);
     assert_eq!(problem(server.admin(Method::GET, &path).send().await.unwrap()).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_rule_is_in_the_way_of_itself_alone() {
+    let server = Server::primary().await;
+    let make = async |name: &str| {
+        let body = json!({ "subject": { "kind": "user", "name": name }, "limits": { "total": 2 } });
+        let made = server.admin(Method::POST, RULES).json(&body).send().await.unwrap();
+        let (status, etag) = (made.status(), made.headers().get("etag").map(|e| e.to_str().unwrap().to_owned()));
+        (status, etag, made.json::<Value>().await.unwrap()["id"].as_str().map(|id| format!("{RULES}/{id}")))
+    };
+    let (_, Some(etag), Some(alice)) = make("alice").await else { panic!("a rule") };
+    let (_, Some(_), Some(bob)) = make("bob").await else { panic!("a rule") };
+    let read = server.get(&alice).await;
+    assert_eq!((server.etag(&alice).await, read["etag"].as_str()), (etag.clone(), Some(etag.as_str())));
+    let list = server.get(RULES).await;
+    let listed: Vec<_> = list["items"].as_array().unwrap().iter().map(|rule| rule["etag"].clone()).collect();
+    assert_eq!(listed, [read["etag"].clone(), server.get(&bob).await["etag"].clone()], "the list tells the same");
+    assert_ne!(listed[0], listed[1]);
+
+    // Another rule, and another section, change meanwhile.
+    assert_eq!(server.change(&bob, |body| body["limits"]["total"] = json!(5)).await.status(), StatusCode::OK);
+    assert_eq!(server.change(GENERAL, |body| body["zone_name"] = json!("north")).await.status(), StatusCode::OK);
+    assert_eq!(server.etag(&alice).await, etag);
+    let put = async |path: &str, etag: Option<&str>, body: &Value| {
+        let request = server.admin(Method::PUT, path).json(body);
+        let request = if let Some(etag) = etag { request.header("if-match", etag) } else { request };
+        request.send().await.unwrap()
+    };
+    let mut mine = read.clone();
+    mine["limits"]["total"] = json!(1);
+    assert_eq!(put(&alice, Some(&etag), &mine).await.status(), StatusCode::OK);
+    assert_eq!(server.get(&bob).await["limits"]["total"], 5, "nothing was overwritten");
+
+    // The rule itself has changed by now.
+    assert_eq!(problem(put(&alice, None, &mine).await).await.0, 428);
+    assert_eq!(problem(put(&alice, Some(&etag), &read).await).await.1, "stale");
+    let delete = async |path: &str, etag: &str| {
+        server.admin(Method::DELETE, path).header("if-match", etag).send().await.unwrap()
+    };
+    assert_eq!(problem(delete(&alice, &etag).await).await.0, 412);
+    assert_eq!(server.get(&alice).await["limits"]["total"], 1);
+    let etag = server.etag(&alice).await;
+    assert_eq!(server.change(&bob, |body| body["limits"]["vpn"] = json!(0)).await.status(), StatusCode::OK);
+    assert_eq!(delete(&alice, &etag).await.status(), StatusCode::NO_CONTENT);
+    assert_eq!(problem(put(&alice, Some(&etag), &mine).await).await.0, 404, "deleted meanwhile");
+    assert_eq!(problem(delete(&alice, &etag).await).await.0, 404);
+
+    // Of two who make a rule for one subject at once, one is refused.
+    let (one, other) = tokio::join!(make("carol"), make("carol"));
+    let mut statuses = [one.0.as_u16(), other.0.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 422]);
+    assert_eq!(server.get(RULES).await["total"], 2);
 }
 
 #[tokio::test]

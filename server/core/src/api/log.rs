@@ -170,13 +170,13 @@ pub struct ReadOnly {
     pub primary_name: Option<String>,
 }
 
-/// A rule with its revision.
+/// A rule, with what a change of it has to name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProtectedAccountView {
     /// The rule.
     #[serde(flatten)]
     pub account: ProtectedAccount,
-    /// The `ETag` to give back with a change.
+    /// The rule's own `ETag`, to give back with a change: it is another one when this rule is.
     pub etag: String,
 }

@@ -5,7 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::FieldError;
-use crate::{event::SessionType, id::DecisionId};
+use crate::{
+    event::SessionType,
+    id::{DecisionId, Digest, hash128},
+};
 
 /// The largest limit of simultaneous sessions.
 const MAX_LIMIT: u32 = 100_000;
@@ -113,6 +116,15 @@ pub struct ProtectedAccount {
 }
 
 impl ProtectedAccount {
+    /// The text for `ETag` and `If-Match`, with its quotation marks: another one when anything of this rule is another, and
+    /// only then.
+    #[must_use]
+    pub fn etag(&self) -> String {
+        // All that a rule has can be written as JSON.
+        let text = serde_json::to_vec(self).unwrap_or_default();
+        format!("\"rule-{}\"", Digest(hash128("userlock rule 1", &[&text])))
+    }
+
     /// Checks every field.
     ///
     /// # Errors
@@ -144,5 +156,32 @@ impl ProtectedAccount {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_that_is_another_has_another_etag() {
+        let rule = ProtectedAccount {
+            id: DecisionId([1; 16]),
+            subject: Subject { kind: SubjectKind::User, name: "alice".into() },
+            limits: Limits { total: Some(2), ..Limits::default() },
+        };
+        let mut seen = std::collections::BTreeSet::from([rule.etag()]);
+        assert!(!seen.insert(rule.clone().etag()), "the same rule");
+        let group = Subject { kind: SubjectKind::Group, name: "alice".into() };
+        let limits = |total, vpn| Limits { total, vpn, ..Limits::default() };
+        for other in [
+            ProtectedAccount { id: DecisionId([2; 16]), ..rule.clone() },
+            ProtectedAccount { subject: group, ..rule.clone() },
+            ProtectedAccount { limits: limits(None, None), ..rule.clone() },
+            ProtectedAccount { limits: limits(Some(0), None), ..rule.clone() },
+            ProtectedAccount { limits: limits(Some(2), Some(0)), ..rule.clone() },
+        ] {
+            assert!(seen.insert(other.etag()), "{other:?}");
+        }
     }
 }

@@ -11,6 +11,7 @@ use userlock_core::{
 
 use crate::{
     http::{
+        body::check_etag,
         problem::{self, Answer},
         state::App,
     },
@@ -29,7 +30,6 @@ impl App {
     /// 422 for a cursor that is none.
     pub fn protected_accounts(&self, limit: u32, cursor: Option<&str>) -> Answer<Section<Page<ProtectedAccountView>>> {
         let document = self.zone.read(|server| server.settings.clone());
-        let etag = document.revision.etag();
         let mut rules: Vec<&ProtectedAccount> = document.settings.protected_accounts.iter().collect();
         rules.sort_by(|a, b| compare(a, b));
         let total = rules.len();
@@ -45,9 +45,9 @@ impl App {
         let more = after + page.len() < total;
         let next = page.last().filter(|_| more).map(|last| write_cursor(last));
         let items =
-            page.into_iter().map(|rule| ProtectedAccountView { account: rule.clone(), etag: etag.clone() }).collect();
+            page.into_iter().map(|rule| ProtectedAccountView { account: rule.clone(), etag: rule.etag() }).collect();
         let page = Page { total: u64::try_from(total).ok(), items, next };
-        Ok(Section { value: page, etag, read_only: self.read_only_here() })
+        Ok(Section { value: page, etag: document.revision.etag(), read_only: self.read_only_here() })
     }
 
     /// One rule.
@@ -55,10 +55,8 @@ impl App {
     /// # Errors
     /// 404.
     pub fn protected_account(&self, id: RuleId) -> Answer<Section<ProtectedAccountView>> {
-        let document = self.zone.read(|server| server.settings.clone());
-        let account = document.settings.protected_accounts.iter().find(|rule| rule.id == id).cloned();
-        let account = account.ok_or_else(|| problem::not_found("protected account"))?;
-        let etag = document.revision.etag();
+        let account = self.zone.read(|server| find(&server.settings.settings, id).cloned())?;
+        let etag = account.etag();
         Ok(Section {
             value: ProtectedAccountView { account, etag: etag.clone() },
             etag,
@@ -93,7 +91,7 @@ impl App {
         self.protected_account(id).map(|section| section.value)
     }
 
-    /// Changes a rule.
+    /// Changes a rule. `etag` is the rule's own: who changes anything else at the same time is in nobody's way.
     ///
     /// # Errors
     /// 404, 409, 412, 422.
@@ -104,13 +102,12 @@ impl App {
         etag: &str,
         input: ProtectedAccountInput,
     ) -> Answer<ProtectedAccountView> {
-        self.change_zone(by, SECTION, Some(etag), input.reason.clone(), |settings| {
-            let index = settings.protected_accounts.iter().position(|rule| rule.id == id);
-            let index = index.ok_or_else(|| problem::not_found("protected account"))?;
-            let rule = rule_of(id, &input)?;
-            must_be_the_only_one(settings, &rule)?;
-            if let Some(place) = settings.protected_accounts.get_mut(index) {
-                *place = rule;
+        self.change_zone(by, SECTION, None, input.reason.clone(), |settings| {
+            check_etag(Some(etag), &find(settings, id)?.etag())?;
+            let changed = rule_of(id, &input)?;
+            must_be_the_only_one(settings, &changed)?;
+            for rule in settings.protected_accounts.iter_mut().filter(|rule| rule.id == id) {
+                rule.clone_from(&changed);
             }
             Ok(())
         })
@@ -118,7 +115,7 @@ impl App {
         self.protected_account(id).map(|section| section.value)
     }
 
-    /// Deletes a rule.
+    /// Deletes a rule, if it is still the one that was read.
     ///
     /// # Errors
     /// 404, 409, 412.
@@ -129,17 +126,22 @@ impl App {
         etag: &str,
         reason: Option<String>,
     ) -> Answer<()> {
-        self.change_zone(by, SECTION, Some(etag), reason, |settings| {
-            let before = settings.protected_accounts.len();
+        self.change_zone(by, SECTION, None, reason, |settings| {
+            check_etag(Some(etag), &find(settings, id)?.etag())?;
             settings.protected_accounts.retain(|rule| rule.id != id);
-            if settings.protected_accounts.len() == before {
-                Err(problem::not_found("protected account"))
-            } else {
-                Ok(())
-            }
+            Ok(())
         })
         .await
     }
+}
+
+/// The rule of this name.
+///
+/// # Errors
+/// 404.
+fn find(settings: &ZoneSettings, id: RuleId) -> Answer<&ProtectedAccount> {
+    let rule = settings.protected_accounts.iter().find(|rule| rule.id == id);
+    rule.ok_or_else(|| problem::not_found("protected account"))
 }
 
 fn rule_of(id: RuleId, input: &ProtectedAccountInput) -> Answer<ProtectedAccount> {
