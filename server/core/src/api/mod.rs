@@ -1,5 +1,7 @@
 //! What the HTTP interface and the dashboard show: the JSON of `/api/v1`.
 
+mod database;
+mod email;
 mod log;
 mod overview;
 mod own;
@@ -9,10 +11,12 @@ mod server;
 mod sessions;
 mod synchronization;
 
+pub use database::*;
+pub use email::*;
 pub use log::*;
 pub use overview::*;
 pub use own::*;
-pub use secret::{SecretChange, SecretState};
+pub use secret::{SecretField, SecretState};
 pub use sections::*;
 pub use server::*;
 pub use sessions::*;

@@ -223,7 +223,7 @@ static CALLS: &[Call] = &[
     call("get", "/api/v1/settings/email", "200", "The section `email` of this server")
         .gives(named::<api::EmailSection>),
     call("put", "/api/v1/settings/email", "200", "Change the section `email` of this server")
-        .takes(named::<api::EmailChange>)
+        .takes(named::<api::EmailSection>)
         .gives(named::<api::EmailSection>)
         .with_revision(),
     call("post", "/api/v1/settings/email/test", "200", "Send a test message; nothing is kept")
@@ -232,7 +232,7 @@ static CALLS: &[Call] = &[
     call("get", "/api/v1/settings/database", "200", "The section `database` of this server")
         .gives(named::<api::DatabaseSection>),
     call("put", "/api/v1/settings/database", "200", "Change the section `database` of this server")
-        .takes(named::<api::DatabaseChange>)
+        .takes(named::<api::DatabaseSection>)
         .gives(named::<api::DatabaseSection>)
         .with_revision(),
     call("get", "/api/v1/settings/database/status", "200", "Whether the database of this server is in use")

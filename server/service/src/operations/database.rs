@@ -1,7 +1,7 @@
 //! The section `database`.
 
 use userlock_core::{
-    api::{DatabaseChange, DatabaseReport, DatabaseSection, DatabaseStatus, DatabaseTest, Section},
+    api::{DatabaseReport, DatabaseSection, DatabaseStatus, DatabaseTest, Section},
     settings::{Database, FieldError},
 };
 
@@ -37,7 +37,7 @@ impl App {
         &self,
         by: &str,
         etag: &str,
-        change: DatabaseChange,
+        change: DatabaseSection,
         reason: Option<String>,
     ) -> Answer<Section<DatabaseSection>> {
         let (app, by, etag) = (self.clone(), by.to_owned(), etag.to_owned());
@@ -50,7 +50,7 @@ impl App {
         &self,
         by: &str,
         etag: &str,
-        change: DatabaseChange,
+        change: DatabaseSection,
         reason: Option<String>,
     ) -> Answer<Section<DatabaseSection>> {
         let role = self.role();

@@ -1,7 +1,7 @@
 //! The section `email`.
 
 use userlock_core::{
-    api::{EmailChange, EmailSection, EmailTest, Section, TestReport},
+    api::{EmailSection, EmailTest, Section, TestReport},
     settings::{Email, FieldError},
 };
 
@@ -29,7 +29,7 @@ impl App {
         &self,
         by: &str,
         etag: &str,
-        change: EmailChange,
+        change: EmailSection,
         reason: Option<String>,
     ) -> Answer<Section<EmailSection>> {
         self.change_own(by, "email", etag, reason, |own| {
