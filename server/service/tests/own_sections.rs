@@ -1,4 +1,4 @@
-//! The sections `email` and `database`: read, written back, refused in order, kept by revision.
+//! The sections `email` and `database`: read, written back, kept by revision.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,7 +15,6 @@ use std::fs;
 use common::{Server, problem};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use userlock_core::settings::Role;
 
 const EMAIL: &str = "/api/v1/settings/email";
 const DATABASE: &str = "/api/v1/settings/database";
@@ -122,33 +121,6 @@ async fn each_change_is_kept_with_who_and_why_and_without_secrets() {
     );
     assert_eq!(after["email"]["password"], json!({ "set": true }));
     assert_eq!(after["synchronization"]["interval_seconds"], 90);
-}
-
-#[tokio::test]
-async fn refusals_come_in_their_order_on_both_roles() {
-    for server in [Server::primary().await, Server::backup().await] {
-        for path in [EMAIL, DATABASE] {
-            let before = (server.get(path).await, server.etag(path).await);
-            let put = async |role: Option<Role>, etag: Option<&str>| {
-                let mut request = server.plain(Method::PUT, path).json(&json!({ "nonsense": 1 }));
-                if let Some(role) = role {
-                    request = request.bearer_auth(common::token(role));
-                }
-                if let Some(etag) = etag {
-                    request = request.header("if-match", etag);
-                }
-                problem(request.send().await.unwrap()).await.0
-            };
-            let admin = Some(Role::Administrator);
-            assert_eq!(put(None, None).await, 401);
-            assert_eq!(put(Some(Role::Operator), None).await, 403);
-            assert_eq!(put(admin, None).await, 428);
-            assert_eq!(put(admin, Some("\"own-0\"")).await, if before.1 == "\"own-0\"" { 422 } else { 412 });
-            assert_eq!(put(admin, Some("\"own-77\"")).await, 412);
-            assert_eq!(put(admin, Some(&before.1)).await, 422);
-            assert_eq!((server.get(path).await, server.etag(path).await), before);
-        }
-    }
 }
 
 #[tokio::test]

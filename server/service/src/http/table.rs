@@ -69,26 +69,20 @@ pub static TABLE: &[Route] = &[
     route(Method::DELETE, "/api/v1/synchronization/runs/{id}", write(Area::Synchronization), || {
         delete(api::synchronization::cancel)
     }),
-    route(Method::GET, "/api/v1/settings/general", read(Area::Settings), || get(api::settings::general)),
-    route(Method::PUT, "/api/v1/settings/general", write(Area::Settings), || put(api::settings::put_general)),
-    route(Method::GET, "/api/v1/settings/synchronization", read(Area::Settings), || {
-        get(api::settings::synchronization)
-    }),
-    route(Method::PUT, "/api/v1/settings/synchronization", write(Area::Settings), || {
-        put(api::settings::put_synchronization)
-    }),
-    route(Method::GET, "/api/v1/settings/agents", read(Area::Settings), || get(api::settings::zone_section)),
-    route(Method::PUT, "/api/v1/settings/agents", write(Area::Settings), || put(api::settings::put_zone_section)),
-    route(Method::GET, "/api/v1/settings/messages", read(Area::Settings), || get(api::settings::zone_section)),
-    route(Method::PUT, "/api/v1/settings/messages", write(Area::Settings), || put(api::settings::put_zone_section)),
-    route(Method::GET, "/api/v1/settings/notifications", read(Area::Settings), || get(api::settings::zone_section)),
-    route(Method::PUT, "/api/v1/settings/notifications", write(Area::Settings), || {
-        put(api::settings::put_zone_section)
-    }),
-    route(Method::GET, "/api/v1/settings/retention", read(Area::Settings), || get(api::settings::zone_section)),
-    route(Method::PUT, "/api/v1/settings/retention", write(Area::Settings), || put(api::settings::put_zone_section)),
-    route(Method::GET, "/api/v1/settings/security", read(Area::Security), || get(api::settings::zone_section)),
-    route(Method::PUT, "/api/v1/settings/security", write(Area::Security), || put(api::settings::put_zone_section)),
+    route(Method::GET, "/api/v1/settings/general", read(Area::Settings), || get(api::settings::section)),
+    route(Method::PUT, "/api/v1/settings/general", write(Area::Settings), || put(api::settings::put_section)),
+    route(Method::GET, "/api/v1/settings/synchronization", read(Area::Settings), || get(api::settings::section)),
+    route(Method::PUT, "/api/v1/settings/synchronization", write(Area::Settings), || put(api::settings::put_section)),
+    route(Method::GET, "/api/v1/settings/agents", read(Area::Settings), || get(api::settings::section)),
+    route(Method::PUT, "/api/v1/settings/agents", write(Area::Settings), || put(api::settings::put_section)),
+    route(Method::GET, "/api/v1/settings/messages", read(Area::Settings), || get(api::settings::section)),
+    route(Method::PUT, "/api/v1/settings/messages", write(Area::Settings), || put(api::settings::put_section)),
+    route(Method::GET, "/api/v1/settings/notifications", read(Area::Settings), || get(api::settings::section)),
+    route(Method::PUT, "/api/v1/settings/notifications", write(Area::Settings), || put(api::settings::put_section)),
+    route(Method::GET, "/api/v1/settings/retention", read(Area::Settings), || get(api::settings::section)),
+    route(Method::PUT, "/api/v1/settings/retention", write(Area::Settings), || put(api::settings::put_section)),
+    route(Method::GET, "/api/v1/settings/security", read(Area::Security), || get(api::settings::section)),
+    route(Method::PUT, "/api/v1/settings/security", write(Area::Security), || put(api::settings::put_section)),
     route(Method::GET, "/api/v1/revisions", read(Area::Settings), || get(api::settings::revisions)),
     route(Method::GET, "/api/v1/revisions/{n}", read(Area::Settings), || get(api::settings::revision)),
     route(Method::POST, "/api/v1/revisions/{n}/restore", write(Area::Settings), || {
@@ -101,11 +95,11 @@ pub static TABLE: &[Route] = &[
     }),
     route(Method::GET, "/api/v1/sign-ins", read(Area::Security), || get(api::actions::sign_ins)),
     route(Method::DELETE, "/api/v1/sign-ins/{id}", write(Area::Security), || delete(api::actions::end_sign_in)),
-    route(Method::GET, "/api/v1/settings/email", read(Area::Settings), || get(api::own::email)),
-    route(Method::PUT, "/api/v1/settings/email", write(Area::Settings), || put(api::own::put_email)),
+    route(Method::GET, "/api/v1/settings/email", read(Area::Settings), || get(api::settings::section)),
+    route(Method::PUT, "/api/v1/settings/email", write(Area::Settings), || put(api::settings::put_section)),
     route(Method::POST, "/api/v1/settings/email/test", write(Area::Settings), || post(api::own::test_email)),
-    route(Method::GET, "/api/v1/settings/database", read(Area::Settings), || get(api::own::database)),
-    route(Method::PUT, "/api/v1/settings/database", write(Area::Settings), || put(api::own::put_database)),
+    route(Method::GET, "/api/v1/settings/database", read(Area::Settings), || get(api::settings::section)),
+    route(Method::PUT, "/api/v1/settings/database", write(Area::Settings), || put(api::settings::put_section)),
     route(Method::GET, "/api/v1/settings/database/status", read(Area::Settings), || get(api::own::database_status)),
     route(Method::POST, "/api/v1/settings/database/test", write(Area::Settings), || post(api::own::test_database)),
     route(Method::GET, "/api/v1/protected-accounts", read(Area::ProtectedAccounts), || {

@@ -26,6 +26,12 @@ pub(super) struct Draft {
 }
 
 impl App {
+    /// The `ETag` of this server's own settings.
+    #[must_use]
+    pub fn own_etag(&self) -> String {
+        self.zone.own().etag()
+    }
+
     /// Changes this server's own settings: one change at a time, so that what was compared is what is replaced. Whether
     /// anything is different.
     ///

@@ -32,11 +32,26 @@ impl App {
     /// 404 for a name that is none here.
     pub fn section(&self, slug: &str) -> Answer<SectionBody> {
         match slug {
-            "general" => body(self.general()),
+            "general" => body(self.general_section()),
             "synchronization" => body(self.synchronization_section()?),
             "email" => body(self.email_section()),
             "database" => body(self.database_section()),
             _ => self.zone_section(slug),
+        }
+    }
+
+    /// Refuses what stands against a change of a section, whatever it says.
+    ///
+    /// # Errors
+    /// 404 for a name that is none here, 409, 428 without an `ETag`, 412.
+    pub async fn check_base(&self, slug: &str, etag: Option<&str>) -> Answer<()> {
+        match slug {
+            "synchronization" => check_etag(etag, &self.synchronization_section()?.etag),
+            "email" | "database" => check_etag(etag, &self.own_etag()),
+            _ => {
+                self.must_be_primary()?;
+                self.rebased(slug, etag.ok_or_else(problem::precondition_required)?).await.map(|_| ())
+            }
         }
     }
 
@@ -68,7 +83,7 @@ impl App {
     ///
     /// # Errors
     /// 404 for a name that is none.
-    pub fn zone_section(&self, slug: &str) -> Answer<SectionBody> {
+    fn zone_section(&self, slug: &str) -> Answer<SectionBody> {
         let document = self.zone.read(|server| server.settings.clone());
         let value = value_of(slug, &document.settings)?;
         Ok(SectionBody { value, etag: document.revision.etag(), read_only: self.read_only_here() })
@@ -79,7 +94,7 @@ impl App {
     ///
     /// # Errors
     /// 412.
-    pub async fn rebased(&self, slug: &str, etag: &str) -> Answer<String> {
+    pub(super) async fn rebased(&self, slug: &str, etag: &str) -> Answer<String> {
         let present = self.zone.read(|server| server.settings.clone());
         let current = present.revision.etag();
         let Err(stale) = check_etag(Some(etag), &current) else { return Ok(current) };
@@ -98,7 +113,7 @@ impl App {
     ///
     /// # Errors
     /// 404, 409, 412, 422.
-    pub async fn change_zone_section(
+    async fn change_zone_section(
         &self,
         (by, rights): (&str, Rights),
         slug: &str,
@@ -129,11 +144,11 @@ impl App {
         fields: &Map<String, Value>,
         reason: Option<String>,
     ) -> Answer<()> {
-        let section: S = typed(fields)?;
         let known = self.zone_section(S::SLUG)?.value;
         if let Some(unknown) = fields.keys().find(|name| known.get(name).is_none()) {
             return Err(problem::unknown_field(unknown, "is no field of this section"));
         }
+        let section: S = typed(fields)?;
         self.change_zone(by, S::SLUG, Some(etag), reason, |settings| Ok(section.clone().put(settings)?)).await
     }
 

@@ -3,7 +3,7 @@
 use userlock_core::{
     api::{GeneralSection, ReadOnly, Section, ServerRole, SynchronizationSection},
     server::{Input, Output, Refusal as Refused},
-    settings::{FieldError, General, OwnSettings, PrimaryAddress, Synchronization, ZoneSettings},
+    settings::{FieldError, OwnSettings, PrimaryAddress, Synchronization, ZoneSettings},
 };
 
 use super::{check_reason, read_only, refusal_of};
@@ -80,23 +80,22 @@ impl App {
         Err(problem::unavailable("busy", "The settings are being changed by others all the time. Nothing was changed."))
     }
 
-    /// The section `general`, for the dashboard.
+    /// The `ETag` of the zone's settings as a whole.
     #[must_use]
-    pub fn general(&self) -> Section<General> {
-        let document = self.zone.read(|server| server.settings.clone());
+    pub fn settings_etag(&self) -> String {
+        self.zone.read(|server| server.settings.revision.etag())
+    }
+
+    /// The section `general`, with what belongs to this server.
+    #[must_use]
+    pub fn general_section(&self) -> Section<GeneralSection> {
+        let (document, name) = self.zone.read(|server| (server.settings.clone(), server.identity.name.clone()));
+        let general = document.settings.general.clone();
         Section {
-            value: document.settings.general.clone(),
+            value: GeneralSection::of(general, self.role(), name, crate::VERSION.to_owned()),
             etag: document.revision.etag(),
             read_only: self.read_only_here(),
         }
-    }
-
-    /// The section `general`, as the HTTP interface shows it, with its `ETag`.
-    #[must_use]
-    pub fn general_section(&self) -> (GeneralSection, String) {
-        let Section { value, etag, .. } = self.general();
-        let name = self.zone.read(|server| server.identity.name.clone());
-        (GeneralSection::of(value, self.role(), name, crate::VERSION.to_owned()), etag)
     }
 
     /// Changes the section `general`.
@@ -107,11 +106,13 @@ impl App {
         &self,
         by: &str,
         etag: &str,
-        general: General,
+        section: GeneralSection,
         reason: Option<String>,
-    ) -> Answer<Section<General>> {
+    ) -> Answer<Section<GeneralSection>> {
         self.must_be_primary()?;
         let etag = &self.rebased("general", etag).await?;
+        self.check_own_fields(&section)?;
+        let general = section.general();
         self.change_zone(by, "general", Some(etag), reason, |settings| {
             // One that was kept by a version that knew it may stay.
             if general.time_zone != settings.general.time_zone {
@@ -126,15 +127,15 @@ impl App {
             Ok(())
         })
         .await?;
-        Ok(self.general())
+        Ok(self.general_section())
     }
 
     /// Refuses a body that would change what belongs to the server itself.
     ///
     /// # Errors
     /// 422.
-    pub fn check_own_fields(&self, section: &GeneralSection) -> Answer<()> {
-        let (own, _) = self.general_section();
+    fn check_own_fields(&self, section: &GeneralSection) -> Answer<()> {
+        let own = self.general_section().value;
         let fixed = |field: &str, same: bool| {
             if same {
                 Ok(())

@@ -136,6 +136,17 @@ impl Server {
         server_id: ServerId,
         change_own: impl FnOnce(&mut OwnSettings),
     ) -> TempDir {
+        Self::prepare_zone(role, zone_id, server_id, settings(), change_own).await
+    }
+
+    /// The same, with the zone's settings as they are given.
+    pub async fn prepare_zone(
+        role: ServerRole,
+        zone_id: ZoneId,
+        server_id: ServerId,
+        zone: ZoneSettings,
+        change_own: impl FnOnce(&mut OwnSettings),
+    ) -> TempDir {
         let dir = tempfile::tempdir().unwrap();
         let epoch = Epoch { number: 1, name: EpochName([1; 16]) };
         let change = Change { epoch, at: 0, by: "test", section: "general", reason: None };
@@ -150,7 +161,7 @@ impl Server {
             zone_id,
             role,
             epoch,
-            settings: ZoneDocument::next(None, settings(), change).unwrap(),
+            settings: ZoneDocument::next(None, zone, change).unwrap(),
             own,
             peer: (role == ServerRole::Backup).then(|| zone::StoredPeer {
                 server_id: ServerId([9; 16]),

@@ -1,4 +1,4 @@
-//! The sections that belong to this server alone. They are written on both roles.
+//! What else there is of the sections that belong to this server alone: their tests, and what they were.
 
 use axum::{
     Extension, Json,
@@ -11,7 +11,7 @@ use userlock_core::api::{DatabaseReport, DatabaseStatus, DatabaseTest, EmailTest
 use super::{
     actions::ReasonRequest,
     lists::PageQuery,
-    settings::{base, section_and_reason, with_etag},
+    settings::{base, with_etag},
 };
 use crate::{
     auth::Principal,
@@ -22,50 +22,10 @@ use crate::{
     },
 };
 
-/// `GET /api/v1/settings/email`.
-pub async fn email(State(app): State<App>) -> Response {
-    let section = app.email_section();
-    with_etag(StatusCode::OK, &section.value, &section.etag)
-}
-
-/// `PUT /api/v1/settings/email`.
-pub async fn put_email(
-    State(app): State<App>,
-    Extension(by): Extension<Principal>,
-    headers: HeaderMap,
-    body: UnreadJson,
-) -> Answer<Response> {
-    let etag = base(&headers)?;
-    check_etag(Some(etag), &app.email_section().etag)?;
-    let (change, reason) = section_and_reason(&body)?;
-    let section = app.change_email(&by.to_string(), etag, change, reason).await?;
-    Ok(with_etag(StatusCode::OK, &section.value, &section.etag))
-}
-
 /// `POST /api/v1/settings/email/test`.
 pub async fn test_email(State(app): State<App>, body: UnreadJson) -> Answer<Json<TestReport>> {
     let test: EmailTest = body.read()?;
     app.test_email(test).await.map(Json)
-}
-
-/// `GET /api/v1/settings/database`.
-pub async fn database(State(app): State<App>) -> Response {
-    let section = app.database_section();
-    with_etag(StatusCode::OK, &section.value, &section.etag)
-}
-
-/// `PUT /api/v1/settings/database`.
-pub async fn put_database(
-    State(app): State<App>,
-    Extension(by): Extension<Principal>,
-    headers: HeaderMap,
-    body: UnreadJson,
-) -> Answer<Response> {
-    let etag = base(&headers)?;
-    check_etag(Some(etag), &app.database_section().etag)?;
-    let (change, reason) = section_and_reason(&body)?;
-    let section = app.change_database(&by.to_string(), etag, change, reason).await?;
-    Ok(with_etag(StatusCode::OK, &section.value, &section.etag))
 }
 
 /// `GET /api/v1/own-revisions`.
@@ -96,7 +56,7 @@ pub async fn restore_own_revision(
     body: UnreadJson,
 ) -> Answer<Response> {
     let etag = base(&headers)?;
-    check_etag(Some(etag), &app.email_section().etag)?;
+    check_etag(Some(etag), &app.own_etag())?;
     let ReasonRequest { reason } = body.read()?;
     let etag = app.go_back_own((&by.to_string(), by.rights), n, etag, Some(reason)).await?;
     let latest = app.own_revisions(1, None).await?;

@@ -6,10 +6,10 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse as _, Response},
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use userlock_core::{
-    api::{GeneralSection, Page, RevisionDifference, RevisionView},
+    api::{Page, RevisionDifference, RevisionView},
     id::DecisionId as RuleId,
     settings::ProtectedAccountInput,
 };
@@ -39,51 +39,6 @@ pub(super) fn base(headers: &HeaderMap) -> Answer<&str> {
     if_match(headers).ok_or_else(problem::precondition_required)
 }
 
-/// `GET /api/v1/settings/general`.
-pub async fn general(State(app): State<App>) -> Response {
-    let (section, etag) = app.general_section();
-    with_etag(StatusCode::OK, &section, &etag)
-}
-
-/// `PUT /api/v1/settings/general`.
-pub async fn put_general(
-    State(app): State<App>,
-    Extension(by): Extension<Principal>,
-    headers: HeaderMap,
-    body: UnreadJson,
-) -> Answer<Response> {
-    app.must_be_primary()?;
-    let etag = base(&headers)?;
-    app.rebased("general", etag).await?;
-    let mut section: GeneralSection = body.read()?;
-    app.check_own_fields(&section)?;
-    let reason = section.reason.take();
-    app.change_general(&by.to_string(), etag, section.general(), reason).await?;
-    Ok(general(State(app)).await)
-}
-
-/// `GET /api/v1/settings/synchronization`.
-pub async fn synchronization(State(app): State<App>) -> Answer<Response> {
-    let section = app.synchronization_section()?;
-    Ok(with_etag(StatusCode::OK, &section.value, &section.etag))
-}
-
-/// `PUT /api/v1/settings/synchronization`.
-pub async fn put_synchronization(
-    State(app): State<App>,
-    Extension(by): Extension<Principal>,
-    headers: HeaderMap,
-    body: UnreadJson,
-) -> Answer<Response> {
-    let present = app.synchronization_section()?;
-    let etag = base(&headers)?;
-    check_etag(Some(etag), &present.etag)?;
-    let (fields, reason) = fields_and_reason(&body)?;
-    let section = typed(&fields)?;
-    let changed = app.change_synchronization_section(&by.to_string(), etag, section, reason).await?;
-    Ok(with_etag(StatusCode::OK, &changed.value, &changed.etag))
-}
-
 /// The fields of a body, and `reason`, which is no part of what is kept.
 fn fields_and_reason(body: &UnreadJson) -> Answer<(Map<String, Value>, Option<String>)> {
     let mut fields: Map<String, Value> = body.read()?;
@@ -93,37 +48,29 @@ fn fields_and_reason(body: &UnreadJson) -> Answer<(Map<String, Value>, Option<St
     Ok((fields, reason))
 }
 
-/// The same, the fields as what they should be.
-pub(super) fn section_and_reason<T: DeserializeOwned>(body: &UnreadJson) -> Answer<(T, Option<String>)> {
-    let (fields, reason) = fields_and_reason(body)?;
-    Ok((typed(&fields)?, reason))
-}
-
 /// The section that an address is of: its last part.
 fn slug(uri: &Uri) -> &str {
     uri.path().rsplit('/').next().unwrap_or_default()
 }
 
-/// `GET /api/v1/settings/{section}` of a section that the zone shares.
-pub async fn zone_section(State(app): State<App>, uri: Uri) -> Answer<Response> {
-    let section = app.zone_section(slug(&uri))?;
+/// `GET /api/v1/settings/{section}`.
+pub async fn section(State(app): State<App>, uri: Uri) -> Answer<Response> {
+    let section = app.section(slug(&uri))?;
     Ok(with_etag(StatusCode::OK, &section.value, &section.etag))
 }
 
-/// `PUT /api/v1/settings/{section}` of a section that the zone shares.
-pub async fn put_zone_section(
+/// `PUT /api/v1/settings/{section}`.
+pub async fn put_section(
     State(app): State<App>,
     Extension(by): Extension<Principal>,
     uri: Uri,
     headers: HeaderMap,
     body: UnreadJson,
 ) -> Answer<Response> {
-    app.must_be_primary()?;
-    let etag = base(&headers)?;
     let slug = slug(&uri);
-    app.rebased(slug, etag).await?;
+    app.check_base(slug, if_match(&headers)).await?;
     let (fields, reason) = fields_and_reason(&body)?;
-    let section = app.change_zone_section((&by.to_string(), by.rights), slug, etag, &fields, reason).await?;
+    let section = app.change_section((&by.to_string(), by.rights), slug, base(&headers)?, &fields, reason).await?;
     Ok(with_etag(StatusCode::OK, &section.value, &section.etag))
 }
 
@@ -176,7 +123,7 @@ pub async fn restore_revision(
 ) -> Answer<Response> {
     app.must_be_primary()?;
     let etag = base(&headers)?;
-    check_etag(Some(etag), &app.general().etag)?;
+    check_etag(Some(etag), &app.settings_etag())?;
     let ReasonRequest { reason } = body.read()?;
     let etag = app.go_back((&by.to_string(), by.rights), n, etag, Some(reason)).await?;
     let latest = app.revisions(by.rights, None, Some(1), None).await?;
@@ -219,8 +166,7 @@ fn input_for(id: RuleId, body: &UnreadJson) -> Answer<ProtectedAccountInput> {
     if fields.remove("id").is_some_and(|given| given.as_str() != Some(&id.to_string())) {
         return Err(problem::invalid_field("id", "is another one than the address has"));
     }
-    let text = serde_json::to_vec(&fields).map_err(|_| problem::internal())?;
-    crate::http::body::parse_json(&text)
+    typed(&fields)
 }
 
 /// `PUT /api/v1/protected-accounts/{id}`.
