@@ -1,0 +1,87 @@
+//! Properties > Security: accounts, roles, tokens and sign-ins, each with a page of its own where it is changed.
+
+mod account;
+mod overview;
+mod role;
+mod token;
+mod written;
+
+use userlock_core::{api::SecuritySection, settings::Role};
+
+pub use token::make_token;
+pub use written::put;
+
+use super::{Outcome, nothing, spec::Given};
+use crate::{
+    api::{Area, Caller, Right},
+    ports::SharedPorts,
+    sheet::{Field, Form, Group, Kind, Sheet},
+};
+
+const ACTION: &str = "/fn/change-security";
+const HOME: &str = "/properties/security";
+
+fn hidden(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// The page of Security (an empty part), of `accounts/NAME`, `roles/NAME`, or `accounts/new` and the like.
+pub async fn sheet(ports: SharedPorts, caller: Caller, part: &str) -> Outcome<Sheet> {
+    let body = ports.section("security".to_owned()).await?;
+    let section: SecuritySection = serde_json::from_value(body.value.clone()).map_err(|_| nothing())?;
+    let editable = body.read_only.is_none() && caller.may(Right::Write(Area::Security));
+    let mut sheet = match part.split_once('/') {
+        None if part.is_empty() => {
+            let sign_ins = ports.sign_ins(caller.clone()).await?.items;
+            overview::overview(&section, sign_ins, &body, editable, caller.may(Right::Write(Area::Security)))
+        }
+        Some(("accounts", name)) => account::account(&section, name, &body.etag, editable)?,
+        Some(("roles", name)) => role::role(&section, name, &body.etag, editable)?,
+        Some(("tokens", "new")) if editable => token::new_token(&section, &body.etag, editable),
+        _ => return Err(nothing()),
+    };
+    sheet.read_only = body.read_only;
+    Ok(sheet)
+}
+
+fn form(slug: &str, etag: &str, editable: bool, button: &str, groups: Vec<Group>) -> Form {
+    Form { action: ACTION.into(), slug: slug.into(), etag: etag.into(), editable, button: button.into(), groups }
+}
+
+fn group(heading: &str, note: &str, fields: Vec<Field>) -> Group {
+    Group { heading: heading.into(), note: note.into(), fields }
+}
+
+fn text(name: &str, label: &str, help: &str, value: &str) -> Field {
+    Field {
+        name: name.into(),
+        label: label.into(),
+        help: help.into(),
+        value: value.into(),
+        text: value.into(),
+        max: 64,
+        ..Field::default()
+    }
+}
+
+fn check(name: &str, label: &str, meaning: &str, on: bool) -> Field {
+    Field {
+        name: name.into(),
+        label: label.into(),
+        kind: Kind::Check,
+        value: on.to_string(),
+        text: if on { "yes" } else { "no" }.into(),
+        options: vec![("true".into(), meaning.into())],
+        ..Field::default()
+    }
+}
+
+/// The roles there are: those that are always there, then the zone's own.
+fn role_names(section: &SecuritySection) -> Vec<String> {
+    let own = section.roles.iter().map(|role| role.name.clone());
+    Role::ALL.into_iter().rev().map(|role| role.as_str().to_owned()).chain(own).collect()
+}
+
+fn given<'a>(form: &'a Given, name: &str) -> &'a str {
+    form.get(name).map(String::as_str).unwrap_or_default().trim()
+}
