@@ -29,7 +29,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 use userlock_core::{
     api::{
         ActionRequest, ActionResponse, DatabaseStatus, LogEvent, LogQuery, Overview, OwnRevision, Page, Problem,
-        ProtectedAccountView, RevisionDifference, RevisionView, RunStarted, RunView, Section, SectionBody,
+        ProtectedAccountView, ReadOnly, RevisionDifference, RevisionView, RunStarted, RunView, Section, SectionBody,
         SessionQuery, SessionView, SignInView, SynchronizationSection, SynchronizationView, TestReport,
     },
     event::SessionKey,
@@ -89,7 +89,7 @@ pub trait Ports: Send + Sync {
     ) -> Answer<'_, Section<SynchronizationSection>>;
 
     /// One page of the rules, sorted by kind and name of their subjects; read-only on a Backup. The `Section`'s
-    /// `etag` is the settings' revision.
+    /// `etag` is the settings' revision; each rule has its own.
     fn protected_accounts(&self, limit: u32, cursor: Option<String>)
     -> Answer<'_, Section<Page<ProtectedAccountView>>>;
 
@@ -103,7 +103,7 @@ pub trait Ports: Send + Sync {
         input: ProtectedAccountInput,
     ) -> Answer<'_, ProtectedAccountView>;
 
-    /// Changes a rule; `etag` is the one that was read.
+    /// Changes a rule; `etag` is the rule's own, as it was read.
     fn change_protected_account(
         &self,
         caller: Caller,
@@ -112,7 +112,7 @@ pub trait Ports: Send + Sync {
         input: ProtectedAccountInput,
     ) -> Answer<'_, ProtectedAccountView>;
 
-    /// Deletes a rule.
+    /// Deletes a rule; `etag` as for a change.
     fn delete_protected_account(
         &self,
         caller: Caller,
@@ -149,6 +149,22 @@ pub trait Ports: Send + Sync {
 
     /// Ends a sign-in.
     fn end_sign_in(&self, caller: Caller, id: Digest) -> Answer<'_, ()>;
+
+    /// Why what the zone shares cannot be changed on this server, if so.
+    fn read_only(&self) -> Option<ReadOnly>;
+
+    /// Changes the password of the caller's own account, by the present one. The caller's sign-in goes on, others of the
+    /// account end.
+    fn change_own_password(
+        &self,
+        caller: Caller,
+        current: String,
+        new: String,
+        reason: Option<String>,
+    ) -> Answer<'_, ()>;
+
+    /// On a Primary with a Backup: the account by which the Backup is known here, and the Backup's name.
+    fn service_account(&self) -> Option<(String, String)>;
 
     /// One page of the revisions of the zone's settings, the newest first.
     fn revisions(&self, caller: Caller, cursor: String) -> Answer<'_, Page<RevisionView>>;

@@ -10,8 +10,8 @@ use leptos_router::{
 };
 
 use crate::pages::{
-    ApplicationLogPage, FramePage, NotFound, NotFoundPage, OverviewPage, RulesPage, SessionsPage, SheetPage,
-    SignInPage, SynchronizationPage,
+    AccountPage, ApplicationLogPage, FramePage, NotFound, NotFoundPage, OverviewPage, RulesPage, SessionsPage,
+    SheetPage, SignInPage, SynchronizationPage,
 };
 
 /// The application.
@@ -28,6 +28,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/sessions") view=SessionsPage/>
                     <Route path=path!("/protected-accounts/*slug") view=RulesPage/>
                     <Route path=path!("/application-log") view=ApplicationLogPage/>
+                    <Route path=path!("/account") view=AccountPage/>
                     <Route path=path!("/properties") view=|| view! { <Redirect path="/properties/general"/> }/>
                     <Route path=path!("/properties/synchronization") view=SynchronizationPage/>
                     <Route path=path!("/properties/*slug") view=SheetPage/>

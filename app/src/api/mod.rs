@@ -56,6 +56,9 @@ pub struct Caller {
     /// The sign-in by which it is known, if it is one.
     #[serde(skip)]
     pub sign_in: Option<userlock_core::id::Digest>,
+    /// Where the request comes from, as attempts are counted.
+    #[serde(skip)]
+    pub address: String,
 }
 
 impl Caller {
@@ -103,6 +106,8 @@ pub const SERVER_FUNCTIONS: &[ServerFunction] = &[
     get("/fn/security-sheet", Right::Read(Area::Security)),
     post("/fn/change-section", Right::Write(Area::Settings)),
     post("/fn/change-security", Right::Write(Area::Security)),
+    get("/fn/account-sheet", Right::SignedIn),
+    post("/fn/change-own-password", Right::SignedIn),
     post("/fn/end-sign-in", Right::Write(Area::Security)),
     post("/fn/remove-backup", Right::Administer),
     post("/fn/leave-zone", Right::Administer),

@@ -30,6 +30,24 @@ pub async fn rules_sheet(slug: String) -> Result<Sheet, Refused> {
     super::answer::read_as(super::Right::Read(super::Area::ProtectedAccounts), call).await
 }
 
+/// The page of one's own account.
+#[server(name = GetAccountSheet, prefix = "/fn", endpoint = "account-sheet", input = GetUrl, output = Json)]
+pub async fn account_sheet() -> Result<Sheet, Refused> {
+    let call = |ports, caller| async move { crate::sheets::account_sheet(ports, caller).await };
+    super::answer::read_as(super::Right::SignedIn, call).await
+}
+
+/// Changes one's own password.
+#[server(name = ChangeOwnPassword, prefix = "/fn", endpoint = "change-own-password", output = Json)]
+pub async fn change_own_password(
+    form: BTreeMap<String, String>,
+    #[server(default)] reason: String,
+) -> Result<Saved, Refused> {
+    let reason = crate::present::words::given(&reason);
+    let call = |ports, caller| crate::sheets::change_own_password(ports, caller, form, reason);
+    super::answer::act(super::Right::SignedIn, call, told).await
+}
+
 /// Makes, changes or deletes a rule.
 #[server(name = ChangeRule, prefix = "/fn", endpoint = "change-rule", output = Json)]
 pub async fn change_rule(
@@ -71,7 +89,8 @@ pub async fn change_section(
 pub async fn change_security(
     slug: String,
     etag: String,
-    form: BTreeMap<String, String>,
+    // A form whose boxes are not ticked has nothing.
+    #[server(default)] form: BTreeMap<String, String>,
     #[server(default)] reason: String,
 ) -> Result<Saved, Refused> {
     let reason = crate::present::words::given(&reason);

@@ -16,7 +16,7 @@ pub use frame::FramePage;
 pub use not_found::{NotFound, NotFoundPage};
 pub use overview::OverviewPage;
 pub use sessions::SessionsPage;
-pub use sheet::{RulesPage, SheetPage};
+pub use sheet::{AccountPage, RulesPage, SheetPage};
 pub use sign_in::SignInPage;
 pub use synchronization::SynchronizationPage;
 

@@ -29,6 +29,12 @@ pub fn RulesPage() -> impl IntoView {
     read_sheet("/protected-accounts")
 }
 
+/// The page of one's own account.
+#[component]
+pub fn AccountPage() -> impl IntoView {
+    read_sheet("/account")
+}
+
 fn read_sheet(home: &'static str) -> AnyView {
     let params = use_params_map();
     let slug = Memo::new(move || params.with(|p| p.get("slug")).unwrap_or_default());
@@ -37,6 +43,8 @@ fn read_sheet(home: &'static str) -> AnyView {
         move |slug| async move {
             if home == "/protected-accounts" {
                 api::ask(api::GetRulesSheet { slug }).await
+            } else if home == "/account" {
+                api::ask(api::GetAccountSheet {}).await
             } else if slug.starts_with("security") {
                 api::ask(api::GetSecuritySheet { slug }).await
             } else {

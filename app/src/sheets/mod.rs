@@ -1,5 +1,6 @@
 //! The pages of Properties, laid out on the server: see [`crate::sheet`].
 
+mod account;
 mod history;
 mod notifications;
 mod own;
@@ -204,6 +205,7 @@ pub async fn change_security(
     let etag = if part == "tokens/revoke" { body.etag.clone() } else { etag };
     let mut section: Map<String, Value> = body.value.as_object().cloned().unwrap_or_default();
     let (text, to) = security::put(&part, &given, &mut section).map_err(|refused: Refused| refused.0)?;
+    security::Precious::of(&ports, &caller).confirmed(&part, &body.value, &section, &given)?;
     let changed = ports.change_section(caller, "security".to_owned(), etag, section, reason).await;
     let changed = changed.map_err(|mut problem| {
         // The form has one account or one role, and calls its fields otherwise than the list of all of them.
@@ -221,6 +223,7 @@ pub async fn change_security(
     Ok(Saved { etag: changed.etag, text, to, secret: None })
 }
 
+pub use account::{account_sheet, change_own_password};
 pub use history::restore;
 pub use own::{leave_zone, remove_backup, restore_own};
 pub use rules::{change as change_rule, sheet as rules_sheet};

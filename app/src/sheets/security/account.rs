@@ -2,14 +2,24 @@
 
 use userlock_core::{api::SecuritySection, settings::Role};
 
-use super::{ACTION, check, form, group, hidden, role_names, text};
+use super::{ACTION, HOME, Precious, check, form, group, hidden, role_names, text};
 use crate::{
-    sheet::{Action, Field, Kind, Sheet},
+    present::query,
+    sheet::{Action, Field, Kind, Sheet, Table},
     sheets::{Outcome, nothing, reason_field, titled},
 };
 
+/// What is lost with an account, and what is not.
+const AFTER_DELETION: &str = "Its sign-ins end at once. What it has done stays in the logs under its name.";
+
 /// The page of an account, or of a new one.
-pub fn account(section: &SecuritySection, name: &str, etag: &str, editable: bool) -> Outcome<Sheet> {
+pub fn account(
+    section: &SecuritySection,
+    name: &str,
+    etag: &str,
+    editable: bool,
+    precious: &Precious,
+) -> Outcome<Sheet> {
     let known = section.accounts.iter().find(|account| account.name == name);
     let new = name == "new" && known.is_none();
     // Where none can be made there is no page for a new one.
@@ -43,28 +53,47 @@ pub fn account(section: &SecuritySection, name: &str, etag: &str, editable: bool
         known.is_some_and(|account| account.disabled),
     ));
     fields.push(password);
-    let actions = known.filter(|_| editable).map(|account| Action {
-        action: ACTION.into(),
-        button: "Delete account".into(),
-        note: "Its sign-ins end at once. What it has done stays in the logs under its name.".into(),
-        danger: true,
-        hidden: hidden(&[
-            ("slug", &format!("security/accounts/{}/delete", account.name)),
-            ("etag", etag),
-            ("form[x]", ""),
-        ]),
-        field: Some(reason_field()),
-    });
+    let changed = known.filter(|_| editable).map(|account| account.name.as_str());
+    let asked =
+        precious.asked(changed.into_iter(), "Needed only to disable it, or to take the role administrator away.");
+    let (mut actions, mut tables) = (Vec::new(), Vec::new());
+    match changed {
+        // One that is not to be lost unawares has a page of its own for that.
+        Some(name) if asked.is_some() => tables.push(Table {
+            heading: "Delete".into(),
+            add: Some((format!("{HOME}/accounts/{}/delete", query::encode(name)), "Delete account".to_owned())),
+            empty: AFTER_DELETION.into(),
+            ..Table::default()
+        }),
+        Some(name) => actions.push(Action {
+            action: ACTION.into(),
+            button: "Delete account".into(),
+            note: AFTER_DELETION.into(),
+            danger: true,
+            hidden: hidden(&[("slug", &format!("security/accounts/{name}/delete")), ("etag", etag)]),
+            field: Some(reason_field()),
+        }),
+        None => {}
+    }
+    let groups = std::iter::once(group("", "", fields)).chain(asked).collect();
     Ok(Sheet {
         title: titled(&if new { "New account".to_owned() } else { format!("Account {name}") }),
-        form: Some(form(
-            &format!("security/accounts/{name}"),
-            etag,
-            editable,
-            "Save account",
-            vec![group("", "", fields)],
-        )),
-        actions: actions.into_iter().collect(),
+        form: Some(form(&format!("security/accounts/{name}"), etag, editable, "Save account", groups)),
+        actions,
+        tables,
+        ..Sheet::default()
+    })
+}
+
+/// The page where an account is deleted that is not to be lost unawares.
+pub fn deletion(section: &SecuritySection, name: &str, etag: &str, precious: &Precious) -> Outcome<Sheet> {
+    let known = section.accounts.iter().find(|account| account.name == name).ok_or_else(nothing)?;
+    let asked = precious.asked([known.name.as_str()].into_iter(), "");
+    let slug = format!("security/accounts/{name}/delete");
+    Ok(Sheet {
+        title: titled(&format!("Delete account {name}")),
+        note: AFTER_DELETION.into(),
+        form: Some(form(&slug, etag, true, "Delete account", asked.into_iter().collect())),
         ..Sheet::default()
     })
 }

@@ -1,6 +1,7 @@
 //! Properties > Security: accounts, roles, tokens and sign-ins, each with a page of its own where it is changed.
 
 mod account;
+mod harm;
 mod overview;
 mod role;
 mod token;
@@ -8,6 +9,7 @@ mod written;
 
 use userlock_core::{api::SecuritySection, settings::Role};
 
+pub use harm::Precious;
 pub use token::make_token;
 pub use written::put;
 
@@ -25,18 +27,23 @@ fn hidden(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-/// The page of Security (an empty part), of `accounts/NAME`, `roles/NAME`, or `accounts/new` and the like.
+/// The page of Security (an empty part), of `accounts/NAME`, `accounts/NAME/delete`, `roles/NAME`, or `accounts/new` and
+/// the like.
 pub async fn sheet(ports: SharedPorts, caller: Caller, part: &str) -> Outcome<Sheet> {
     let body = ports.section("security".to_owned()).await?;
     let section: SecuritySection = serde_json::from_value(body.value.clone()).map_err(|_| nothing())?;
     let editable = body.read_only.is_none() && caller.may(Right::Write(Area::Security));
+    let precious = Precious::of(&ports, &caller);
     let mut sheet = match part.split_once('/') {
         None if part.is_empty() => {
             let sign_ins = ports.sign_ins(caller.clone()).await?.items;
             overview::overview(&section, sign_ins, &body, editable, caller.may(Right::Write(Area::Security)))
         }
-        Some(("accounts", name)) => account::account(&section, name, &body.etag, editable)?,
-        Some(("roles", name)) => role::role(&section, name, &body.etag, editable)?,
+        Some(("accounts", name)) => match name.strip_suffix("/delete") {
+            Some(name) if editable => account::deletion(&section, name, &body.etag, &precious)?,
+            _ => account::account(&section, name, &body.etag, editable, &precious)?,
+        },
+        Some(("roles", name)) => role::role(&section, name, &body.etag, editable, &precious)?,
         Some(("tokens", "new")) if editable => token::new_token(&section, &body.etag, editable),
         _ => return Err(nothing()),
     };

@@ -7,7 +7,7 @@ use userlock_core::{
     settings::{Access, Area, Role},
 };
 
-use super::{ACTION, form, group, hidden, text};
+use super::{ACTION, Precious, form, group, hidden, text};
 use crate::{
     sheet::{Action, Field, Kind, Sheet},
     sheets::{Outcome, nothing, reason_field, titled},
@@ -56,7 +56,7 @@ pub fn rights_text(rights: &BTreeMap<Area, Access>) -> String {
 }
 
 /// The page of a role, or of a new one.
-pub fn role(section: &SecuritySection, name: &str, etag: &str, editable: bool) -> Outcome<Sheet> {
+pub fn role(section: &SecuritySection, name: &str, etag: &str, editable: bool, precious: &Precious) -> Outcome<Sheet> {
     let known = section.roles.iter().find(|role| role.name == name);
     let new = name == "new" && known.is_none();
     // Where none can be made there is no page for a new one.
@@ -82,6 +82,10 @@ pub fn role(section: &SecuritySection, name: &str, etag: &str, editable: bool) -
         fields.push(text("name", "Name", "Lower-case letters, digits, - and _.", ""));
     }
     fields.extend(areas);
+    let holders = section.accounts.iter().filter(|account| known.is_some() && account.roles.iter().any(|r| r == name));
+    let holders = holders.map(|account| account.name.as_str());
+    let asked = precious.asked(holders, "Needed only where an administrator loses rights by this role.");
+    let groups = std::iter::once(group("Rights", "", fields)).chain(asked.filter(|_| editable)).collect();
     let actions = known.filter(|_| editable).map(|role| Action {
         action: ACTION.into(),
         button: "Delete role".into(),
@@ -92,13 +96,7 @@ pub fn role(section: &SecuritySection, name: &str, etag: &str, editable: bool) -
     });
     Ok(Sheet {
         title: titled(&if new { "New role".to_owned() } else { format!("Role {name}") }),
-        form: Some(form(
-            &format!("security/roles/{name}"),
-            etag,
-            editable,
-            "Save role",
-            vec![group("Rights", "", fields)],
-        )),
+        form: Some(form(&format!("security/roles/{name}"), etag, editable, "Save role", groups)),
         actions: actions.into_iter().collect(),
         ..Sheet::default()
     })

@@ -51,6 +51,14 @@ pub struct SignIns {
 struct Known {
     row: StoredSignIn,
     written_at: i64,
+    /// The mark of the password that its account is getting, while it changes it.
+    next_mark: Option<[u8; 16]>,
+}
+
+impl Known {
+    fn new(row: StoredSignIn, written_at: i64) -> Self {
+        Self { row, written_at, next_mark: None }
+    }
 }
 
 /// The cookie's name. With TLS, browsers keep one of this prefix to this very host; they do not tell its ports apart, so
@@ -68,7 +76,8 @@ impl SignIns {
     /// [`ProductStoreError`].
     pub async fn load(store: ProductStore, secure: bool, port: u16) -> Result<Self, ProductStoreError> {
         let rows = store.sign_ins().await?;
-        let known = rows.into_iter().map(|row| (row.hash, Known { written_at: row.last_seen, row })).collect();
+        let entry = |row: StoredSignIn| (row.hash, row.last_seen, row);
+        let known = rows.into_iter().map(entry).map(|(hash, seen, row)| (hash, Known::new(row, seen))).collect();
         Ok(Self { store, secure, cookie: cookie_name(secure, port), known: Mutex::new(known) })
     }
 
@@ -81,7 +90,7 @@ impl SignIns {
         let row = StoredSignIn {
             hash: hash(&secret),
             account: account.name.clone(),
-            password_mark: password_mark(account),
+            password_mark: password_mark(&account.password_hash),
             address: address.to_owned(),
             created_at: now,
             last_seen: now,
@@ -93,7 +102,7 @@ impl SignIns {
             if let Some(id) = &ended {
                 known.remove(id);
             }
-            known.insert(row.hash, Known { written_at: now, row });
+            known.insert(row.hash, Known::new(row, now));
             ended
         };
         if let Some(id) = ended {
@@ -111,11 +120,35 @@ impl SignIns {
         self.store.delete_sign_in(id).await
     }
 
+    /// The account of this sign-in is about to get a password with this hash, and the sign-in is to go on with it: until
+    /// [`Self::settle_password`] it is good with either. Whether no other change is under way.
+    #[must_use]
+    pub fn expect_password(&self, id: &SignInId, password_hash: &str) -> bool {
+        let mut known = self.lock();
+        let entry = known.get_mut(id).filter(|entry| entry.next_mark.is_none());
+        entry.map(|entry| entry.next_mark = Some(password_mark(password_hash))).is_some()
+    }
+
+    /// The password that was expected is set, or will not be.
+    ///
+    /// # Errors
+    /// [`ProductStoreError`]; the sign-in goes on until the next start all the same.
+    pub async fn settle_password(&self, id: &SignInId, is_set: bool) -> Result<(), ProductStoreError> {
+        let mark = {
+            let mut known = self.lock();
+            let Some(entry) = known.get_mut(id) else { return Ok(()) };
+            let Some(mark) = entry.next_mark.take().filter(|_| is_set) else { return Ok(()) };
+            entry.row.password_mark = mark;
+            mark
+        };
+        self.store.mark_sign_in(id, &mark).await
+    }
+
     /// Who is signed in, by the settings as they are now: the name of each sign-in, with its row.
     #[must_use]
     pub fn list(&self, security: &Security, now: i64) -> Vec<(Digest, StoredSignIn)> {
         let known = self.lock();
-        let valid = known.values().filter(|entry| valid_account(&entry.row, security, now).is_some());
+        let valid = known.values().filter(|entry| valid_account(entry, security, now).is_some());
         valid.map(|entry| (public_name(&entry.row.hash), entry.row.clone())).collect()
     }
 
@@ -138,7 +171,7 @@ impl SignIns {
         let (account, write) = {
             let mut known = self.lock();
             let entry = known.get_mut(id)?;
-            let account = valid_account(&entry.row, security, now).cloned();
+            let account = valid_account(entry, security, now).cloned();
             if account.is_none() {
                 let id = entry.row.hash;
                 known.remove(&id);
@@ -184,16 +217,19 @@ impl SignIns {
 }
 
 /// The account of a sign-in that has not ended.
-fn valid_account<'a>(row: &StoredSignIn, security: &'a Security, now: i64) -> Option<&'a LocalAccount> {
+fn valid_account<'a>(known: &Known, security: &'a Security, now: i64) -> Option<&'a LocalAccount> {
+    let row = &known.row;
     let idle = now - row.last_seen < i64::from(security.session_minutes) * 60_000;
     let young = now - row.created_at < LONGEST_MS;
     let account = security.accounts.iter().find(|account| account.name == row.account)?;
-    (idle && young && !account.disabled && password_mark(account) == row.password_mark).then_some(account)
+    let mark = password_mark(&account.password_hash);
+    let same_password = mark == row.password_mark || Some(mark) == known.next_mark;
+    (idle && young && !account.disabled && same_password).then_some(account)
 }
 
 /// A hash of the account's password hash, so that a new password ends the sign-ins made with the old one.
-fn password_mark(account: &LocalAccount) -> [u8; 16] {
-    userlock_core::id::hash128("userlock sign-in 1", &[account.password_hash.as_bytes()])
+fn password_mark(password_hash: &str) -> [u8; 16] {
+    userlock_core::id::hash128("userlock sign-in 1", &[password_hash.as_bytes()])
 }
 
 /// By which a sign-in is told to administrators: nothing can be signed in with it.
@@ -220,66 +256,4 @@ fn cookie_in<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use userlock_core::settings::Role;
-
-    use super::*;
-
-    fn security() -> Security {
-        let account = LocalAccount {
-            name: "admin".into(),
-            password_hash: "one".into(),
-            roles: vec![Role::Administrator.as_str().into()],
-            disabled: false,
-        };
-        Security { accounts: vec![account], session_minutes: 10, ..Security::default() }
-    }
-
-    fn request(cookie: &HeaderValue) -> HeaderMap {
-        let pair = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
-        HeaderMap::from_iter([(header::COOKIE, format!("other=1; {pair}").parse().unwrap())])
-    }
-
-    #[tokio::test]
-    async fn a_sign_in_lasts_until_idle_disabled_or_another_password() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = ProductStore::open(dir.path()).await.unwrap();
-        let sign_ins = SignIns::load(store.clone(), true, 8443).await.unwrap();
-        let security = security();
-        let begin = || sign_ins.begin(&security.accounts[0], "192.0.2.1", 1_000);
-        let minutes = |n: i64| 1_000 + n * 60_000;
-
-        let cookie = begin().await.unwrap();
-        assert!(cookie.to_str().unwrap().starts_with("__Host-userlock-8443="), "{cookie:?}");
-        assert!(
-            cookie.to_str().unwrap().contains("HttpOnly; SameSite=Lax")
-                && cookie.to_str().unwrap().ends_with("; Secure")
-        );
-        let headers = request(&cookie);
-        assert_eq!(sign_ins.find(&headers, &security, minutes(9), true).unwrap().name, "admin");
-        assert!(sign_ins.find(&headers, &security, minutes(18), false).is_some(), "it was used at minute 9");
-
-        let again = SignIns::load(store.clone(), true, 8443).await.unwrap();
-        assert!(again.find(&headers, &security, minutes(9), false).is_some(), "it outlives a start");
-        assert!(sign_ins.find(&headers, &security, minutes(19), false).is_none(), "idle");
-
-        let headers = request(&begin().await.unwrap());
-        let mut changed = security.clone();
-        changed.accounts[0].password_hash = "two".into();
-        assert!(sign_ins.find(&headers, &changed, minutes(0), false).is_none(), "another password");
-
-        let headers = request(&begin().await.unwrap());
-        let mut disabled = security.clone();
-        disabled.accounts[0].disabled = true;
-        assert!(sign_ins.find(&headers, &disabled, minutes(0), false).is_none(), "disabled");
-
-        let headers = request(&begin().await.unwrap());
-        let Some(Principal { proof: Proof::SignIn(id), .. }) = sign_ins.find(&headers, &security, minutes(0), false)
-        else {
-            panic!("signed in");
-        };
-        sign_ins.end(&id).await.unwrap();
-        assert!(sign_ins.find(&headers, &security, minutes(0), false).is_none(), "signed out");
-        assert!(sign_ins.find(&HeaderMap::new(), &security, minutes(0), false).is_none());
-    }
-}
+mod tests;

@@ -1,14 +1,15 @@
 //! Lets a request through when who makes it has the right that its route needs.
 
 use std::{
+    convert::Infallible,
     net::{IpAddr, SocketAddr},
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use axum::{
-    extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, Method, header},
+    extract::{ConnectInfo, FromRequestParts, Request, State},
+    http::{Extensions, HeaderMap, Method, header, request::Parts},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -54,8 +55,24 @@ fn is_safe(method: &Method) -> bool {
 /// The address that a request comes from.
 #[must_use]
 pub fn address_of(request: &Request) -> IpAddr {
+    address_in(request.extensions())
+}
+
+fn address_in(extensions: &Extensions) -> IpAddr {
     let unknown = IpAddr::from([0, 0, 0, 0]);
-    request.extensions().get::<ConnectInfo<SocketAddr>>().map_or(unknown, |info| info.0.ip())
+    extensions.get::<ConnectInfo<SocketAddr>>().map_or(unknown, |info| info.0.ip())
+}
+
+/// The address that a request comes from, as it is counted.
+#[derive(Debug, Clone)]
+pub struct CountedAddress(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for CountedAddress {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(Self(counted_address(address_in(&parts.extensions))))
+    }
 }
 
 /// The token behind `Authorization: Bearer`.

@@ -220,6 +220,8 @@ static CALLS: &[Call] = &[
     .with_revision(),
     call("get", "/api/v1/sign-ins", "200", "Who is signed in on this server").gives(page::<api::SignInView>),
     call("delete", "/api/v1/sign-ins/{id}", "204", "End a sign-in"),
+    call("post", "/api/v1/account/password", "204", "Change the password of the account that is signed in")
+        .takes(named::<operations::OwnPassword>),
     call("get", "/api/v1/settings/email", "200", "The section `email` of this server")
         .gives(named::<api::EmailSection>),
     call("put", "/api/v1/settings/email", "200", "Change the section `email` of this server")

@@ -12,7 +12,7 @@ use leptos::prelude::provide_context;
 use userlock_app::{App as Pages, api::Caller, ports::SharedPorts, shell::shell};
 
 use super::{assets, body, guard, problem, sign_in, state::App};
-use crate::auth::{Principal, Proof};
+use crate::auth::{Principal, Proof, counted_address};
 
 /// Where the pages are not: what is unknown there is answered for programs.
 const NO_PAGES: [&str; 5] = ["/api/", "/agent/", "/replication/", "/pkg/", "/fonts/"];
@@ -24,13 +24,14 @@ pub fn prepare() {
 }
 
 /// Gives the pages what they need: the ports, and who asks.
-fn context(app: App, principal: Option<&Principal>) -> impl Fn() + Clone + Send + Sync + 'static {
+fn context(app: App, principal: Option<&Principal>, address: String) -> impl Fn() + Clone + Send + Sync + 'static {
     let ports: SharedPorts = Arc::new(app);
     let caller = principal.map(|principal| Caller {
         name: principal.to_string(),
         roles: principal.roles.clone(),
         rights: principal.rights,
         sign_in: principal.sign_in(),
+        address,
     });
     move || {
         provide_context(Arc::clone(&ports));
@@ -69,8 +70,8 @@ pub async fn page(State(app): State<App>, request: Request) -> Response {
         _ => {}
     }
     let options = app.leptos.clone();
-    let render =
-        leptos_axum::render_app_async_with_context(context(app, principal.as_ref()), move || shell(options.clone()));
+    let context = context(app, principal.as_ref(), counted_address(guard::address_of(&request)));
+    let render = leptos_axum::render_app_async_with_context(context, move || shell(options.clone()));
     render(request).await
 }
 
@@ -103,6 +104,7 @@ pub async fn server_function(State(app): State<App>, request: Request) -> Respon
     {
         return refusal.into_response();
     }
+    let address = counted_address(guard::address_of(&request));
     let (parts, incoming) = request.into_parts();
     let whole = Request::from_parts(parts.clone(), incoming);
     let bytes = match body::read_body(whole, body::MAX_BODY_BYTES).await {
@@ -110,5 +112,7 @@ pub async fn server_function(State(app): State<App>, request: Request) -> Respon
         Err(refusal) => return refusal.into_response(),
     };
     let request = Request::from_parts(parts, Body::from(bytes));
-    leptos_axum::handle_server_fns_with_context(context(app, principal.as_ref()), request).await.into_response()
+    leptos_axum::handle_server_fns_with_context(context(app, principal.as_ref(), address), request)
+        .await
+        .into_response()
 }

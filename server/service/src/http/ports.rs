@@ -8,19 +8,24 @@ use userlock_app::{
     ports::{Answer, Ports},
 };
 use userlock_core::{
+    account::fold_case,
     api::{
         ActionRequest, ActionResponse, DatabaseStatus, DatabaseTest, EmailTest, Level, LogEvent, LogQuery, Overview,
-        OwnRevision, Page, Problem, ProtectedAccountView, RevisionDifference, RevisionView, RunStarted, RunView,
-        Section, SectionBody, SessionQuery, SessionView, SignInView, SyncKind, SynchronizationSection,
-        SynchronizationView, TestReport,
+        OwnRevision, Page, Problem, ProtectedAccountView, ReadOnly, RevisionDifference, RevisionView, RunStarted,
+        RunView, Section, SectionBody, ServerRole, SessionQuery, SessionView, SignInView, SyncKind,
+        SynchronizationSection, SynchronizationView, TestReport,
     },
     event::SessionKey,
     id::{DecisionId as RuleId, Digest, RunId},
-    settings::ProtectedAccountInput,
+    settings::{ProtectedAccountInput, Secret},
 };
 
 use super::{body::page_limit, problem, state::App};
-use crate::{clock, log::catalogue, operations::TokenRequest};
+use crate::{
+    clock,
+    log::catalogue,
+    operations::{OwnPassword, TokenRequest},
+};
 
 /// A page does not wait longer than this for what is counted in the database; it is shown without it.
 const PAGE_COUNTS: Duration = Duration::from_millis(10);
@@ -155,6 +160,26 @@ impl Ports for App {
 
     fn end_sign_in(&self, caller: Caller, id: Digest) -> Answer<'_, ()> {
         answer(async move { self.end_sign_in(&caller.name, id).await })
+    }
+
+    fn read_only(&self) -> Option<ReadOnly> {
+        self.read_only_here()
+    }
+
+    fn change_own_password(
+        &self,
+        caller: Caller,
+        current: String,
+        new: String,
+        reason: Option<String>,
+    ) -> Answer<'_, ()> {
+        let request = OwnPassword { current: Secret::new(current), new: Secret::new(new), reason };
+        answer(async move { self.change_own_password(caller.sign_in, &caller.address, request).await })
+    }
+
+    fn service_account(&self) -> Option<(String, String)> {
+        let peer = self.zone.stored_peer().filter(|_| self.role() == ServerRole::Primary)?;
+        Some((fold_case(&peer.account), peer.name))
     }
 
     fn revisions(&self, caller: Caller, cursor: String) -> Answer<'_, Page<RevisionView>> {

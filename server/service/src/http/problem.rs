@@ -127,6 +127,15 @@ pub fn beyond_own_rights(name: &str) -> Refusal {
     problem(StatusCode::FORBIDDEN, "beyond_own_rights", "Not allowed", detail)
 }
 
+/// 403: who asks did not give their present password.
+#[must_use]
+pub fn wrong_password() -> Refusal {
+    let detail = "Your present password is another one. Nothing was changed.";
+    let mut refusal = problem(StatusCode::FORBIDDEN, "wrong_password", "Wrong password", detail);
+    refusal.problem.field = Some("current".to_owned());
+    refusal
+}
+
 /// 403: the request was made by another server's page.
 #[must_use]
 pub fn origin_refused(detail: impl Into<String>) -> Refusal {

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use serde::Deserialize;
-use userlock_core::account::fold_case;
+use userlock_core::{account::fold_case, settings::LocalAccount};
 
 use super::{body, guard, problem, state::App};
 use crate::{
@@ -88,7 +88,7 @@ pub enum SignInFailure {
     Busy,
 }
 
-/// The account with this name and password. Attempts are limited for the account and for the address.
+/// The account with this name and password. Attempts are limited for the account and for the address; one that fails is told.
 ///
 /// # Errors
 /// [`SignInFailure`].
@@ -97,7 +97,23 @@ pub async fn authenticate(
     name: &str,
     password: String,
     address: &str,
-) -> Result<userlock_core::settings::LocalAccount, SignInFailure> {
+) -> Result<LocalAccount, SignInFailure> {
+    prove(app, name, password, address).await.inspect_err(|failure| {
+        if *failure == SignInFailure::Wrong {
+            app.journal.record(
+                catalogue::SIGN_IN_FAILED,
+                format!("A sign-in as {name} from {address} failed"),
+                details([("account", &name), ("address", &address)]),
+            );
+        }
+    })
+}
+
+/// The same without a word of one that fails: it is counted only.
+///
+/// # Errors
+/// [`SignInFailure`].
+pub async fn prove(app: &App, name: &str, password: String, address: &str) -> Result<LocalAccount, SignInFailure> {
     let (account_key, address_key) = (format!("account {name}"), format!("address {address}"));
     let keys = [account_key.as_str(), address_key.as_str()];
     app.attempts.begin(&keys, Instant::now()).inspect_err(|too_many| {
@@ -126,14 +142,7 @@ pub async fn authenticate(
             app.attempts.succeeded(&account_key, &address_key);
             Ok(account)
         }
-        None => {
-            app.journal.record(
-                catalogue::SIGN_IN_FAILED,
-                format!("A sign-in as {name} from {address} failed"),
-                details([("account", &name), ("address", &address)]),
-            );
-            Err(SignInFailure::Wrong)
-        }
+        None => Err(SignInFailure::Wrong),
     }
 }
 

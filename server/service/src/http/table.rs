@@ -95,6 +95,7 @@ pub static TABLE: &[Route] = &[
     }),
     route(Method::GET, "/api/v1/sign-ins", read(Area::Security), || get(api::actions::sign_ins)),
     route(Method::DELETE, "/api/v1/sign-ins/{id}", write(Area::Security), || delete(api::actions::end_sign_in)),
+    route(Method::POST, "/api/v1/account/password", SIGNED_IN, || post(api::account::change_password)),
     route(Method::GET, "/api/v1/settings/email", read(Area::Settings), || get(api::settings::section)),
     route(Method::PUT, "/api/v1/settings/email", write(Area::Settings), || put(api::settings::put_section)),
     route(Method::POST, "/api/v1/settings/email/test", write(Area::Settings), || post(api::own::test_email)),
@@ -151,7 +152,9 @@ mod tests {
     #[test]
     fn what_changes_something_needs_more_than_to_read() {
         for (method, path, right) in all().filter(|(_, path, _)| path.starts_with("/api/v1/")) {
-            let writes = matches!(right, Right::Of(settings::Right::Write(_) | settings::Right::Administer));
+            // One's own password is everybody's to change.
+            let own = path == "/api/v1/account/password" && right == SIGNED_IN;
+            let writes = own || matches!(right, Right::Of(settings::Right::Write(_) | settings::Right::Administer));
             assert_eq!(method != Method::GET, writes, "{method} {path} needs {right:?}");
         }
     }

@@ -1,5 +1,6 @@
 //! What administrators can do, whatever way they come: through the HTTP interface or the dashboard.
 
+mod account;
 mod agents;
 mod database;
 mod email;
@@ -17,6 +18,7 @@ mod sessions;
 mod settings;
 mod synchronization;
 
+pub use account::OwnPassword;
 pub use agents::AgentView;
 pub use sections::typed;
 pub use security::{EnrolmentCreated, TokenCreated, TokenRequest};

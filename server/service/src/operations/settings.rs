@@ -32,7 +32,7 @@ impl App {
     }
 
     /// Why the zone's settings cannot be changed here, if so.
-    pub(super) fn read_only_here(&self) -> Option<ReadOnly> {
+    pub(crate) fn read_only_here(&self) -> Option<ReadOnly> {
         (self.role() == ServerRole::Backup).then(|| ReadOnly {
             reason: "This server is a Backup. The settings of the zone are changed on the Primary and come here by synchronization."
                 .to_owned(),

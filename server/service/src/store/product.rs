@@ -184,6 +184,16 @@ impl ProductStore {
         Ok(())
     }
 
+    /// A sign-in goes on with another password of its account.
+    ///
+    /// # Errors
+    /// [`ProductStoreError`].
+    pub async fn mark_sign_in(&self, hash: &[u8; 32], mark: &[u8; 16]) -> Result<(), ProductStoreError> {
+        let update = sqlx::query("update sign_in set password_mark = ? where hash = ?");
+        update.bind(mark.as_slice()).bind(hash.as_slice()).execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// Ends a sign-in.
     ///
     /// # Errors

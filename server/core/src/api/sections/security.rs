@@ -93,6 +93,24 @@ impl SecuritySection {
         }
     }
 
+    /// Whether an account may sign in and do everything, by the section as it stands here.
+    #[must_use]
+    pub fn is_administrator(&self, name: &str) -> bool {
+        let account = |account: &AccountField| LocalAccount {
+            name: crate::account::fold_case(&account.name),
+            password_hash: String::new(),
+            roles: account.roles.clone(),
+            disabled: account.disabled,
+        };
+        let role = |role: &RoleField| OwnRole { name: role.name.clone(), rights: role.rights.clone() };
+        let security = Security {
+            accounts: self.accounts.iter().map(account).collect(),
+            roles: self.roles.iter().map(role).collect(),
+            ..Security::default()
+        };
+        security.is_administrator(name)
+    }
+
     /// Takes over what was written. `hashes` has the hash of each password that was given, by the account's name,
     /// case-folded.
     ///

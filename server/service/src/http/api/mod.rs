@@ -1,5 +1,6 @@
 //! `/api/v1`: read the request, make one call, shape the answer.
 
+pub mod account;
 pub mod actions;
 pub mod lists;
 pub mod own;
