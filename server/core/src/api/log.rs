@@ -89,9 +89,6 @@ pub struct GeneralSection {
     /// Sets of realms that are one.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<Vec<String>>))]
     pub realms: Realms,
-    /// Why it is changed; kept with the revision. Never read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
 }
 
 impl GeneralSection {
@@ -109,7 +106,6 @@ impl GeneralSection {
             log_off_disallowed,
             time_zone,
             realms,
-            reason: None,
         }
     }
 

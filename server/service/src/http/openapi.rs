@@ -80,6 +80,17 @@ fn named<T: ToSchema>(schemas: &mut Schemas) -> Value {
     json!({ "$ref": format!("#/components/schemas/{}", T::name()) })
 }
 
+/// A type as it is written: with why, which is kept with the change and is never read.
+fn changed<T: ToSchema>(schemas: &mut Schemas) -> Value {
+    named::<T>(schemas);
+    let mut schema = schemas.get(&*T::name()).cloned().unwrap_or_default();
+    if let Some(fields) = schema.pointer_mut("/properties").and_then(Value::as_object_mut) {
+        let reason = json!({ "type": ["string", "null"], "description": "Why it is changed; kept with the change." });
+        fields.insert("reason".to_owned(), reason);
+    }
+    schema
+}
+
 /// A page of a list.
 fn page<T: ToSchema>(schemas: &mut Schemas) -> Value {
     json!({
@@ -154,39 +165,39 @@ static CALLS: &[Call] = &[
     call("delete", "/api/v1/synchronization/runs/{id}", "200", "Cancel a run").gives(named::<api::RunView>),
     call("get", "/api/v1/settings/general", "200", "The section `general`").gives(named::<api::GeneralSection>),
     call("put", "/api/v1/settings/general", "200", "Change the section `general`")
-        .takes(named::<api::GeneralSection>)
+        .takes(changed::<api::GeneralSection>)
         .gives(named::<api::GeneralSection>)
         .with_revision(),
     call("get", "/api/v1/settings/synchronization", "200", "The section `synchronization` of a Backup")
         .gives(named::<api::SynchronizationSection>),
     call("put", "/api/v1/settings/synchronization", "200", "Change the section `synchronization` of a Backup")
-        .takes(named::<api::SynchronizationSection>)
+        .takes(changed::<api::SynchronizationSection>)
         .gives(named::<api::SynchronizationSection>)
         .with_revision(),
     call("get", "/api/v1/settings/agents", "200", "The section `agents`").gives(named::<api::AgentsSection>),
     call("put", "/api/v1/settings/agents", "200", "Change the section `agents`")
-        .takes(named::<api::AgentsSection>)
+        .takes(changed::<api::AgentsSection>)
         .gives(named::<api::AgentsSection>)
         .with_revision(),
     call("get", "/api/v1/settings/messages", "200", "The section `messages`").gives(named::<settings::Messages>),
     call("put", "/api/v1/settings/messages", "200", "Change the section `messages`")
-        .takes(named::<settings::Messages>)
+        .takes(changed::<settings::Messages>)
         .gives(named::<settings::Messages>)
         .with_revision(),
     call("get", "/api/v1/settings/notifications", "200", "The section `notifications`")
         .gives(named::<settings::Notifications>),
     call("put", "/api/v1/settings/notifications", "200", "Change the section `notifications`")
-        .takes(named::<settings::Notifications>)
+        .takes(changed::<settings::Notifications>)
         .gives(named::<settings::Notifications>)
         .with_revision(),
     call("get", "/api/v1/settings/retention", "200", "The section `retention`").gives(named::<settings::Retention>),
     call("put", "/api/v1/settings/retention", "200", "Change the section `retention`")
-        .takes(named::<settings::Retention>)
+        .takes(changed::<settings::Retention>)
         .gives(named::<settings::Retention>)
         .with_revision(),
     call("get", "/api/v1/settings/security", "200", "The section `security`").gives(named::<api::SecuritySection>),
     call("put", "/api/v1/settings/security", "200", "Change the section `security`")
-        .takes(named::<api::SecuritySection>)
+        .takes(changed::<api::SecuritySection>)
         .gives(named::<api::SecuritySection>)
         .with_revision(),
     call("get", "/api/v1/revisions", "200", "The revisions of the zone's settings, the newest first")
@@ -225,7 +236,7 @@ static CALLS: &[Call] = &[
     call("get", "/api/v1/settings/email", "200", "The section `email` of this server")
         .gives(named::<api::EmailSection>),
     call("put", "/api/v1/settings/email", "200", "Change the section `email` of this server")
-        .takes(named::<api::EmailSection>)
+        .takes(changed::<api::EmailSection>)
         .gives(named::<api::EmailSection>)
         .with_revision(),
     call("post", "/api/v1/settings/email/test", "200", "Send a test message; nothing is kept")
@@ -234,7 +245,7 @@ static CALLS: &[Call] = &[
     call("get", "/api/v1/settings/database", "200", "The section `database` of this server")
         .gives(named::<api::DatabaseSection>),
     call("put", "/api/v1/settings/database", "200", "Change the section `database` of this server")
-        .takes(named::<api::DatabaseSection>)
+        .takes(changed::<api::DatabaseSection>)
         .gives(named::<api::DatabaseSection>)
         .with_revision(),
     call("get", "/api/v1/settings/database/status", "200", "Whether the database of this server is in use")
@@ -394,6 +405,25 @@ mod tests {
             .collect();
         let described: BTreeSet<_> = CALLS.iter().map(|call| (call.method.to_owned(), call.path)).collect();
         assert_eq!(routes, described);
+    }
+
+    #[test]
+    fn each_section_is_written_with_a_reason_and_read_without() {
+        let document = document();
+        let sections = document["paths"].as_object().unwrap().iter();
+        let mut walked = 0;
+        for (path, calls) in sections.filter(|(path, calls)| path.contains("/settings/") && calls.get("put").is_some())
+        {
+            let written = &calls["put"]["requestBody"]["content"]["application/json"]["schema"];
+            assert!(written["properties"]["reason"].is_object(), "{path}: {written}");
+            let read =
+                calls["get"]["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].as_str().unwrap();
+            let name = read.rsplit('/').next().unwrap();
+            let read = &document["components"]["schemas"][name]["properties"];
+            assert!(read.is_object() && read.get("reason").is_none(), "{path}: {read}");
+            walked += 1;
+        }
+        assert_eq!(walked, 9);
     }
 
     #[test]
