@@ -240,7 +240,9 @@ fn field_of(field: Field, within: &str, problem: RwSignal<Option<Problem>>) -> A
     let input = match kind {
         Kind::Text => view! { <input name=name maxlength=most value=value autocomplete="off" aria-invalid=invalid/> }.into_any(),
         Kind::Secret => {
-            view! { <input r#type="password" name=name maxlength=most autocomplete="new-password" aria-invalid=invalid/> }.into_any()
+            // The present password is one that the browser may know.
+            let known = if name == "form[current]" { "current-password" } else { "new-password" };
+            view! { <input r#type="password" name=name maxlength=most autocomplete=known aria-invalid=invalid/> }.into_any()
         }
         Kind::Number => {
             view! { <input r#type="number" name=name min=least max=most class="short" value=value aria-invalid=invalid/> }.into_any()

@@ -151,6 +151,7 @@ async fn ones_own_account_has_a_page() {
     let function = "/fn/change-own-password";
     let cookie = server.sign_in("write-log").await;
     let shown = page(&server, &cookie, "/account").await;
+    assert!(shown.contains("autocomplete=\"current-password\""), "{shown}");
     assert!(shown.contains("name=\"form[current]\"") && shown.contains(&format!("action=\"{function}\"")));
     assert!(page(&server, &cookie, "/").await.contains("href=\"/account\""), "linked from every page");
 
@@ -207,8 +208,8 @@ async fn nobody_locks_themselves_out_unawares() {
         ("accounts/administrator", vec![("form[role-operator]", "true")]),
         ("accounts/administrator/delete", vec![("reason", "unawares")]),
     ] {
-        let (status, _, field) = refused(change(part, true, &more).await).await;
-        assert_eq!((status, field.as_str()), (422, "know"), "{part} {more:?}");
+        let (status, code, field) = refused(change(part, true, &more).await).await;
+        assert_eq!((status, code.as_str(), field.as_str()), (422, "not_confirmed", "know"), "{part} {more:?}");
         let plain = change(part, false, &more).await;
         assert_eq!(
             (plain.status(), &plain.headers()["location"]),

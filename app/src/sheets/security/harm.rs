@@ -6,7 +6,7 @@ use userlock_core::api::SecuritySection;
 
 use super::{check, group};
 use crate::{
-    api::{Caller, Refused},
+    api::{Caller, problem},
     ports::SharedPorts,
     sheet::Group,
     sheets::{Outcome, spec::Given},
@@ -63,7 +63,7 @@ impl Precious {
         });
         let service = self.service.as_ref().filter(|_| harm.service).map(|(account, backup)| {
             let backup = if backup.is_empty() { "the Backup".to_owned() } else { format!("the Backup {backup}") };
-            format!("{account} is the service account of {backup}. Deleted, disabled, or without the role administrator, it makes the next synchronization fail (event 1206), and the Backup falls behind until the account is an administrator again.")
+            format!("The account {account} is the service account of {backup}. Deleted, disabled, or without the role administrator, it makes the next synchronization fail (event 1206), and the Backup falls behind until the account is an administrator again.")
         });
         own.into_iter().chain(service).collect::<Vec<_>>().join(" ")
     }
@@ -74,7 +74,7 @@ impl Precious {
         let meaning = tick(harm)?;
         let mut tick = check(TICK, "Confirmation", meaning, false);
         tick.help = help.into();
-        Some(group("Before you do that", &self.consequences(harm), vec![tick]))
+        Some(group("What depends on this", &self.consequences(harm), vec![tick]))
     }
 
     /// Refuses a change that does harm and was not confirmed.
@@ -91,7 +91,9 @@ impl Precious {
             Some(meaning) if !is_refused && !given.contains_key(TICK) => {
                 let consequences = self.consequences(harm);
                 let detail = format!("{consequences} Tick \u{201c}{meaning}\u{201d} to do it. Nothing was changed.");
-                Err(Refused::field(TICK, &detail).0)
+                let mut problem = problem(422, "not_confirmed", "This needs your confirmation", &detail);
+                problem.field = Some(TICK.to_owned());
+                Err(problem)
             }
             _ => Ok(()),
         }
