@@ -61,7 +61,7 @@ for (const role of ["primary", "backup"]) {
     const rule = (await pair[role].get("/api/v1/protected-accounts")).items[0];
     // Of the Backup those that are other than the Primary's.
     const paths = ["/", "/protected-accounts", "/properties/general", "/properties/synchronization", "/properties/email"];
-    if (role === "primary") paths.push("/properties/security", "/properties/security/accounts/new", "/properties/history", "/sessions", "/application-log", "/protected-accounts/new", `/protected-accounts/${rule.id ?? rule.account.id}`);
+    if (role === "primary") paths.push("/account", "/properties/security", "/properties/security/accounts/new", "/properties/security/accounts/admin", "/properties/history", "/sessions", "/application-log", "/protected-accounts/new", `/protected-accounts/${rule.id ?? rule.account.id}`);
     for (const path of paths) {
       await page.setViewportSize({ width: 1440, height: 900 });
       await visit(page, path);

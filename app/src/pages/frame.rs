@@ -222,7 +222,7 @@ fn SignedIn() -> impl IntoView {
     view! {
         <div class="signed-in">
             <p>
-                <a href="/account"><strong>{move || live.caller().map(|c| c.name)}</strong><span class="visually-hidden">", your account"</span></a>
+                <a href="/account"><span class="visually-hidden">"Your account: "</span><strong>{move || live.caller().map(|c| c.name)}</strong></a>
                 <span class="muted">{move || live.caller().map(|c| c.roles)}</span>
             </p>
             <form method="post" action="/sign-out">
