@@ -9,7 +9,7 @@ const SECURITY: &str = "/api/v1/settings/security";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_pages_ask_before_the_service_account_is_lost() {
-    let pair = Pair::with(Options { interval_seconds: Some(86_400), continuous: false, account: "joiner" }).await;
+    let pair = Pair::with(Options { account: "joiner", continuous: false, ..Options::default() }).await;
     let primary = &pair.primary;
     let token = std::fs::read_to_string(primary.data().join("local-token")).unwrap();
     let shown = async |path: &str| {
