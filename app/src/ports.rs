@@ -28,9 +28,9 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use userlock_core::{
     api::{
-        ActionRequest, ActionResponse, DatabaseStatus, LogEvent, LogQuery, Overview, OwnRevision, Page, Problem,
-        ProtectedAccountView, RevisionDifference, RevisionView, RunStarted, RunView, Section, SectionBody,
-        SessionQuery, SessionView, SignInView, SynchronizationSection, SynchronizationView, TestReport,
+        ActionRequest, ActionResponse, CertificatesView, DatabaseStatus, LogEvent, LogQuery, Overview, OwnRevision,
+        Page, Problem, ProtectedAccountView, RevisionDifference, RevisionView, RunStarted, RunView, Section,
+        SectionBody, SessionQuery, SessionView, SignInView, SynchronizationSection, SynchronizationView, TestReport,
     },
     event::SessionKey,
     id::{Digest, RunId},
@@ -158,6 +158,18 @@ pub trait Ports: Send + Sync {
 
     /// Removes the Backup from the zone. 409 on a Backup, and without one.
     fn remove_backup(&self, caller: Caller, reason: String) -> Answer<'_, ()>;
+
+    /// The certificates of this server, and who knows them. 409 with plain HTTP.
+    fn certificates(&self) -> Answer<'_, CertificatesView>;
+
+    /// Makes the next certificate of this server and announces it.
+    fn prepare_certificate(&self, caller: Caller, reason: String) -> Answer<'_, CertificatesView>;
+
+    /// Uses the next certificate from now on; `at_once`: although not everybody knows it.
+    fn use_certificate(&self, caller: Caller, reason: String, at_once: bool) -> Answer<'_, CertificatesView>;
+
+    /// Gives the next certificate up.
+    fn discard_certificate(&self, caller: Caller, reason: String) -> Answer<'_, CertificatesView>;
 
     /// Takes this server out of its zone. 409 on a Primary that has a Backup.
     fn leave_zone(&self, caller: Caller, reason: String) -> Answer<'_, ()>;

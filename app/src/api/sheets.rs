@@ -115,6 +115,27 @@ pub async fn leave_zone(reason: String) -> Result<Saved, Refused> {
     super::answer::act(super::Right::Administer, call, told).await
 }
 
+/// Makes the next certificate of this server.
+#[server(name = PrepareCertificate, prefix = "/fn", endpoint = "prepare-certificate", output = Json)]
+pub async fn prepare_certificate(reason: String) -> Result<Saved, Refused> {
+    let call = |ports, caller| crate::sheets::prepare_certificate(ports, caller, reason);
+    super::answer::act(super::Right::Administer, call, told).await
+}
+
+/// Uses the next certificate of this server.
+#[server(name = UseCertificate, prefix = "/fn", endpoint = "use-certificate", output = Json)]
+pub async fn use_certificate(reason: String, #[server(default)] at_once: bool) -> Result<Saved, Refused> {
+    let call = |ports, caller| crate::sheets::use_certificate(ports, caller, reason, at_once);
+    super::answer::act(super::Right::Administer, call, told).await
+}
+
+/// Gives the next certificate of this server up.
+#[server(name = DiscardCertificate, prefix = "/fn", endpoint = "discard-certificate", output = Json)]
+pub async fn discard_certificate(reason: String) -> Result<Saved, Refused> {
+    let call = |ports, caller| crate::sheets::discard_certificate(ports, caller, reason);
+    super::answer::act(super::Right::Administer, call, told).await
+}
+
 /// Brings back what a section of this server became by a change.
 #[server(name = RestoreOwnRevision, prefix = "/fn", endpoint = "restore-own-revision", output = Json)]
 pub async fn restore_own_revision(n: u64, etag: String, #[server(default)] reason: String) -> Result<Saved, Refused> {

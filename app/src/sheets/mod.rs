@@ -1,5 +1,6 @@
 //! The pages of Properties, laid out on the server: see [`crate::sheet`].
 
+mod certificate;
 mod history;
 mod notifications;
 mod own;
@@ -78,6 +79,9 @@ fn nothing() -> Problem {
 pub async fn sheet(ports: SharedPorts, caller: Caller, slug: &str) -> Outcome<Sheet> {
     if let Some(rest) = slug.strip_prefix("history") {
         return history::sheet(ports, caller, rest).await;
+    }
+    if slug == "certificate" {
+        return certificate::sheet(ports, caller).await;
     }
     if slug == "role" {
         return own::role_sheet(ports, caller).await;
@@ -221,6 +225,7 @@ pub async fn change_security(
     Ok(Saved { etag: changed.etag, text, to, secret: None })
 }
 
+pub use certificate::{discard as discard_certificate, prepare as prepare_certificate, take_up as use_certificate};
 pub use history::restore;
 pub use own::{leave_zone, remove_backup, restore_own};
 pub use rules::{change as change_rule, sheet as rules_sheet};

@@ -1,5 +1,6 @@
 //! What the HTTP interface and the dashboard show: the JSON of `/api/v1`.
 
+mod certificate;
 mod log;
 mod overview;
 mod own;
@@ -9,6 +10,7 @@ mod server;
 mod sessions;
 mod synchronization;
 
+pub use certificate::*;
 pub use log::*;
 pub use overview::*;
 pub use own::*;

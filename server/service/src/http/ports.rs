@@ -9,10 +9,10 @@ use userlock_app::{
 };
 use userlock_core::{
     api::{
-        ActionRequest, ActionResponse, DatabaseStatus, DatabaseTest, EmailTest, Level, LogEvent, LogQuery, Overview,
-        OwnRevision, Page, Problem, ProtectedAccountView, RevisionDifference, RevisionView, RunStarted, RunView,
-        Section, SectionBody, SessionQuery, SessionView, SignInView, SyncKind, SynchronizationSection,
-        SynchronizationView, TestReport,
+        ActionRequest, ActionResponse, CertificatesView, DatabaseStatus, DatabaseTest, EmailTest, Level, LogEvent,
+        LogQuery, Overview, OwnRevision, Page, Problem, ProtectedAccountView, RevisionDifference, RevisionView,
+        RunStarted, RunView, Section, SectionBody, SessionQuery, SessionView, SignInView, SyncKind,
+        SynchronizationSection, SynchronizationView, TestReport,
     },
     event::SessionKey,
     id::{DecisionId as RuleId, Digest, RunId},
@@ -78,7 +78,9 @@ impl Ports for App {
         section: SynchronizationSection,
         reason: Option<String>,
     ) -> Answer<'_, Section<SynchronizationSection>> {
-        answer(async move { self.change_synchronization_section(&caller.name, &etag, section, reason).await })
+        answer(async move {
+            self.change_synchronization_section((&caller.name, caller.rights), &etag, section, reason).await
+        })
     }
 
     fn protected_accounts(
@@ -167,6 +169,22 @@ impl Ports for App {
 
     fn remove_backup(&self, caller: Caller, reason: String) -> Answer<'_, ()> {
         answer(async move { self.remove_backup(&caller.name, &reason).await })
+    }
+
+    fn certificates(&self) -> Answer<'_, CertificatesView> {
+        answer(async move { self.certificates_view() })
+    }
+
+    fn prepare_certificate(&self, caller: Caller, reason: String) -> Answer<'_, CertificatesView> {
+        answer(async move { self.prepare_certificate(&caller.name, &reason).await })
+    }
+
+    fn use_certificate(&self, caller: Caller, reason: String, at_once: bool) -> Answer<'_, CertificatesView> {
+        answer(async move { self.use_certificate(&caller.name, &reason, at_once).await })
+    }
+
+    fn discard_certificate(&self, caller: Caller, reason: String) -> Answer<'_, CertificatesView> {
+        answer(async move { self.discard_certificate(&caller.name, &reason).await })
     }
 
     fn leave_zone(&self, caller: Caller, reason: String) -> Answer<'_, ()> {

@@ -1,6 +1,7 @@
 //! What administrators can do, whatever way they come: through the HTTP interface or the dashboard.
 
 mod agents;
+mod certificate;
 mod database;
 mod email;
 mod events;
@@ -18,6 +19,7 @@ mod settings;
 mod synchronization;
 
 pub use agents::AgentView;
+pub use own::follow_certificate;
 pub use sections::typed;
 pub use security::{EnrolmentCreated, TokenCreated, TokenRequest};
 pub use synchronization::MAX_WAIT_SECONDS;

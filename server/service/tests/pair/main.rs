@@ -8,6 +8,7 @@
     reason = "a test says what is wrong by stopping"
 )]
 
+mod certificate;
 mod decisions;
 mod faults;
 mod kill;

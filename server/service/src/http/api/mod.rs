@@ -1,6 +1,7 @@
 //! `/api/v1`: read the request, make one call, shape the answer.
 
 pub mod actions;
+pub mod certificate;
 pub mod lists;
 pub mod own;
 pub mod settings;

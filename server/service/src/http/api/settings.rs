@@ -80,7 +80,7 @@ pub async fn put_synchronization(
     check_etag(Some(etag), &present.etag)?;
     let (fields, reason) = fields_and_reason(&body)?;
     let section = typed(&fields)?;
-    let changed = app.change_synchronization_section(&by.to_string(), etag, section, reason).await?;
+    let changed = app.change_synchronization_section((&by.to_string(), by.rights), etag, section, reason).await?;
     Ok(with_etag(StatusCode::OK, &changed.value, &changed.etag))
 }
 
