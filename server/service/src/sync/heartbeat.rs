@@ -238,28 +238,27 @@ async fn heard(sync: &Synchronizer, hello: Hello, sent: u64, seen: &mut Seen) {
 async fn follow(sync: &Synchronizer, hello: &Hello) {
     let zone = &sync.inner.zone;
     let Some(known) = zone.stored_peer() else { return };
-    if known.address != hello.address || known.name != hello.name {
-        let peer = StoredPeer { name: hello.name.clone(), address: hello.address.clone(), ..known };
-        if let Err(error) = zone.set_peer(peer).await {
-            tracing::warn!(%error, "what the Primary tells of itself is written down after the next hello");
-            return;
-        }
-        sync.settings_changed();
-    }
     let told = &hello.address.fingerprint;
     let before = zone.own().synchronization.map(|own| own.primary.fingerprint).unwrap_or_default();
-    if before == *told || before.is_empty() || told.is_empty() {
-        return;
-    }
-    match crate::operations::follow_certificate(zone, told.clone()).await {
-        Ok(()) => {
-            sync.settings_changed();
-            let message =
-                format!("The Primary {} has another certificate, sha256 {told}, as it told before.", hello.name);
-            let more = details([("server", &hello.name), ("fingerprint", told), ("before", &before)]);
-            sync.inner.journal.record(catalogue::PEER_CERTIFICATE, message, more);
+    // First, so that a power cut between the two leaves this server with the certificate that the Primary shows now.
+    if before != *told && !before.is_empty() && !told.is_empty() {
+        if let Err(error) = crate::operations::follow_certificate(zone, told.clone()).await {
+            tracing::warn!(%error, "the Primary's new certificate is written down after the next hello");
+            return;
         }
-        Err(error) => tracing::warn!(%error, "the Primary's new certificate is written down after the next hello"),
+        let message = format!("The Primary {} has another certificate, sha256 {told}, as it told before.", hello.name);
+        let more = details([("server", &hello.name), ("fingerprint", told), ("before", &before)]);
+        sync.inner.journal.record(catalogue::PEER_CERTIFICATE, message, more);
+        sync.settings_changed();
+    }
+    if known.address != hello.address || known.name != hello.name {
+        let peer = StoredPeer { name: hello.name.clone(), address: hello.address.clone(), ..known };
+        match zone.set_peer(peer).await {
+            Ok(()) => sync.settings_changed(),
+            Err(error) => {
+                tracing::warn!(%error, "what the Primary tells of itself is written down after the next hello")
+            }
+        }
     }
 }
 

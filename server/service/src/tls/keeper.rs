@@ -70,7 +70,7 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    /// Takes up the certificates of a data directory. None with plain HTTP.
+    /// Takes up the certificates of a data directory; makes the first where there is none. None with plain HTTP.
     ///
     /// # Errors
     /// [`TlsError`] when there is none that can be served with.
@@ -79,10 +79,12 @@ impl Certificates {
             return Ok(None);
         }
         let dir = config.dir.clone();
-        if !Identity::is_in(&dir)
-            && let Some(files) = &config.tls
-        {
-            Identity::load(&files.cert, &files.key)?.write_new(&dir.join(FILE))?;
+        if !Identity::is_in(&dir) {
+            // A server that was set up without TLS, or whose certificate was taken away.
+            match &config.tls {
+                Some(files) => Identity::load(&files.cert, &files.key)?.write_new(&dir.join(FILE))?,
+                None => _ = Identity::generate(&dir, &[&host_name()], config.listen.ip())?,
+            }
         }
         let present = Identity::load_from_dir(&dir)?;
         let known = known(&present, &dir.join(FILE));
