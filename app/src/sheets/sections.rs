@@ -15,7 +15,7 @@ pub struct SectionSpec {
     pub groups: &'static [GroupSpec],
 }
 
-/// The sections whose pages are one form. Security is more than that, and Synchronization has a page of its own.
+/// The sections that are one form. Security is more than that, and on the page of Synchronization there is more beside it.
 pub const SECTIONS: &[SectionSpec] = &[
     SectionSpec {
         slug: "general",
@@ -56,6 +56,29 @@ pub const SECTIONS: &[SectionSpec] = &[
                     "One set a line, with commas: CORP, corp.example",
                     Of::Sets(20_000),
                 ),
+            ],
+        }],
+    },
+    SectionSpec {
+        slug: "synchronization",
+        title: "Synchronization",
+        note: "",
+        groups: &[GroupSpec {
+            heading: "Primary server",
+            note: "",
+            fields: &[
+                field("primary_url", "Address", "", Of::Text(512)),
+                field(
+                    "primary_fingerprint",
+                    "Certificate",
+                    "Of the Primary; none at an address of this machine.",
+                    Of::Fact,
+                ),
+                field("service_account", "Service account", "", Of::Fact),
+                field("enabled", "Scheduled synchronization", "", Of::Check("enabled")),
+                field("interval_seconds", "Interval", "Between two scheduled runs.", Of::Interval),
+                field("unit", "Unit of the interval", "", Of::IntervalUnit("interval_seconds")),
+                field("continuous", "Continuous", "", Of::Check("also between two runs")),
             ],
         }],
     },
@@ -276,4 +299,15 @@ pub const SECTIONS: &[SectionSpec] = &[
 #[must_use]
 pub fn section(slug: &str) -> Option<&'static SectionSpec> {
     SECTIONS.iter().find(|section| section.slug == slug)
+}
+
+/// What a section is called, by its slug or by its name in the settings.
+#[must_use]
+pub fn title_of(name: &str) -> &str {
+    match name {
+        "security" => "Security",
+        "protected-accounts" | "protected_accounts" => "Protected accounts",
+        "email" => "E-mail",
+        name => section(name).map_or(name, |section| section.title),
+    }
 }
