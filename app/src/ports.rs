@@ -29,8 +29,8 @@ use std::{future::Future, pin::Pin, sync::Arc};
 use userlock_core::{
     api::{
         ActionRequest, ActionResponse, DatabaseStatus, LogEvent, LogQuery, Overview, OwnRevision, Page, Problem,
-        ProtectedAccountView, RevisionView, RunStarted, RunView, Section, SectionBody,
-        SessionQuery, SessionView, SignInView, SynchronizationView, TestReport,
+        ProtectedAccountView, RevisionView, RunStarted, RunView, Section, SectionBody, SessionQuery, SessionView,
+        SignInView, SynchronizationView, TestReport,
     },
     event::SessionKey,
     id::{Digest, RunId},

@@ -1,6 +1,9 @@
 //! Around each call of a port: who asks, what the answer's status is, and where a plain form goes afterwards.
 
-use std::future::Future;
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use axum::http::{
     HeaderValue, StatusCode,
@@ -103,11 +106,7 @@ pub(super) fn told(saved: &Saved) -> Told {
 }
 
 /// Answers a plain form: back to its page, or to what `told` names. `typed` is kept for that page.
-fn told_of<T>(
-    outcome: Result<T, Refused>,
-    told: impl FnOnce(&T) -> Told,
-    typed: Option<u64>,
-) -> Result<T, Refused> {
+fn told_of<T>(outcome: Result<T, Refused>, told: impl FnOnce(&T) -> Told, typed: Option<u64>) -> Result<T, Refused> {
     match &outcome {
         Ok(value) if accepts_html() => {
             let told = told(value);
@@ -249,13 +248,22 @@ pub fn take_flash() -> Option<Flash> {
     Some(flash)
 }
 
-/// What was typed into the form of this page, when the form was sent before the page and was not saved. Once.
+/// What was typed into the form of a page, once it was taken: a page may be made of its parts more than once.
+#[derive(Clone, Default)]
+pub struct TypedBefore(Arc<Mutex<Option<Typed>>>);
+
+/// What was typed into the form of this page, when the form was sent before the page and was not saved. For one page.
 pub(crate) fn take_typed(sheet: &Sheet) -> Option<Typed> {
     if is_server_function() {
         return None;
     }
     let number = flash_of(&use_context::<Parts>()?)?.typed?;
-    kept::take_form(number, |typed| typed.is_of(sheet))
+    let TypedBefore(before) = use_context()?;
+    let mut before = before.lock().unwrap_or_else(PoisonError::into_inner);
+    if before.is_none() {
+        *before = kept::take_form(number, |typed| typed.is_of(sheet));
+    }
+    before.clone().filter(|typed| typed.is_of(sheet))
 }
 
 #[cfg(test)]

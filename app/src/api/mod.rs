@@ -26,7 +26,7 @@ mod text;
 #[cfg(feature = "ssr")]
 pub(crate) use answer::take_typed;
 #[cfg(feature = "ssr")]
-pub use answer::{FLASH_COOKIE, take_flash};
+pub use answer::{FLASH_COOKIE, TypedBefore, take_flash};
 pub use ask::{ask, submit_to, unreadable};
 pub use frame::*;
 pub use log::*;

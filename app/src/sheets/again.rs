@@ -40,7 +40,10 @@ impl Typed {
     /// Whether it was typed into the form of this page.
     #[must_use]
     pub fn is_of(&self, sheet: &Sheet) -> bool {
-        sheet.form.as_ref().is_some_and(|form| form.editable && (&form.action, &form.slug) == (&self.form.0, &self.form.1))
+        sheet
+            .form
+            .as_ref()
+            .is_some_and(|form| form.editable && (&form.action, &form.slug) == (&self.form.0, &self.form.1))
     }
 
     /// What is worth showing again: of a form that was refused, and of a test. Only what the form asks for is kept.
@@ -57,7 +60,8 @@ impl Typed {
         };
         let sheet = super::laid_out(pages, ports, caller, &sent.slug).await.ok()?;
         let form = (pages.action().to_owned(), sent.slug.clone());
-        Self { form, etag: sent.etag, reason: sent.reason, problem, report, ..Self::default() }.filled(sheet, sent.given)
+        Self { form, etag: sent.etag, reason: sent.reason, problem, report, ..Self::default() }
+            .filled(sheet, sent.given)
     }
 
     fn filled(mut self, mut sheet: Sheet, mut given: super::Given) -> Option<Self> {

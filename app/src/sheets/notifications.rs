@@ -73,8 +73,7 @@ pub fn chosen(given: &Given) -> Value {
 mod tests {
     use super::*;
 
-    const EVENTS: [Event; 2] =
-        [(1203, "SYNC_TIMEOUT", "No answer."), (1206, "SYNC_NOT_ADMINISTRATOR", "No right.")];
+    const EVENTS: [Event; 2] = [(1203, "SYNC_TIMEOUT", "No answer."), (1206, "SYNC_NOT_ADMINISTRATOR", "No right.")];
 
     #[test]
     fn each_event_has_a_box_and_those_that_are_ticked_are_taken() {

@@ -79,7 +79,8 @@ pub fn FormView(
     let names = StoredValue::new(fields.map(|field| field.name.clone()).collect::<Vec<_>>());
     // A problem of a field is told there.
     let rest = move || {
-        let rest = problem.get().filter(|problem| !names.with_value(|names| names.iter().any(|name| is_of(problem, name))));
+        let rest =
+            problem.get().filter(|problem| !names.with_value(|names| names.iter().any(|name| is_of(problem, name))));
         rest.map(|problem| view! { <ProblemView problem/> }.into_any())
     };
     let groups = form.groups.into_iter().map(|group| group_of(group, problem)).collect_view();

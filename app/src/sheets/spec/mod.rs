@@ -171,7 +171,8 @@ mod tests {
         assert_eq!(fields["realms"], json!([["a", "b"], ["c", "d"]]));
         assert_eq!((&fields["password"], &fields["offline_policy"]), (&json!("new"), &json!("deny")));
         assert_eq!(fields["on"], json!(false));
-        let wrong = [("n", "10"), ("n", "x"), ("tls", "no"), ("offline_policy", "?"), ("every", "25"), ("unit", "days")];
+        let wrong =
+            [("n", "10"), ("n", "x"), ("tls", "no"), ("offline_policy", "?"), ("every", "25"), ("unit", "days")];
         for (name, value) in wrong {
             let mut wrong = typed.clone();
             wrong.insert(name.into(), value.into());

@@ -10,9 +10,8 @@ use userlock_app::{
 use userlock_core::{
     api::{
         ActionRequest, ActionResponse, DatabaseStatus, DatabaseTest, EmailTest, Level, LogEvent, LogQuery, Overview,
-        OwnRevision, Page, Problem, ProtectedAccountView, RevisionView, RunStarted, RunView,
-        Section, SectionBody, SessionQuery, SessionView, SignInView, SyncKind,
-        SynchronizationView, TestReport,
+        OwnRevision, Page, Problem, ProtectedAccountView, RevisionView, RunStarted, RunView, Section, SectionBody,
+        SessionQuery, SessionView, SignInView, SyncKind, SynchronizationView, TestReport,
     },
     event::SessionKey,
     id::{DecisionId as RuleId, Digest, RunId},
@@ -20,7 +19,11 @@ use userlock_core::{
 };
 
 use super::{body::page_limit, problem, state::App};
-use crate::{clock, log::catalogue, operations::{TokenRequest, typed}};
+use crate::{
+    clock,
+    log::catalogue,
+    operations::{TokenRequest, typed},
+};
 
 /// A page does not wait longer than this for what is counted in the database; it is shown without it.
 const PAGE_COUNTS: Duration = Duration::from_millis(10);
