@@ -71,9 +71,7 @@ impl Typed {
         for field in fields(&mut sheet) {
             match given.remove(&field.name) {
                 Some(value) if field.kind == Kind::Secret => {
-                    if !value.is_empty() {
-                        self.secrets.push(field.name.clone());
-                    }
+                    self.secrets.extend((!value.is_empty()).then(|| field.name.clone()));
                 }
                 // Browsers send a text's line breaks as CR and LF.
                 Some(value) => _ = self.values.insert(field.name.clone(), value.replace("\r\n", "\n")),
@@ -90,11 +88,10 @@ impl Typed {
         for field in fields(sheet) {
             match field.kind {
                 Kind::Fact => {}
-                Kind::Secret => {
-                    if self.secrets.contains(&field.name) {
-                        add(&mut field.note, "Type it again: what is typed here is never kept.");
-                    }
+                Kind::Secret if self.secrets.contains(&field.name) => {
+                    add(&mut field.note, "Type it again: what is typed here is never kept.");
                 }
+                Kind::Secret => {}
                 Kind::Check => take(field, self.values.contains_key(&field.name).to_string(), stale),
                 Kind::Text | Kind::Number | Kind::Choice | Kind::Lines => {
                     if let Some(value) = self.values.remove(&field.name) {
