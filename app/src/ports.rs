@@ -15,7 +15,8 @@
 //!   same policy without a nonce.
 //! - **Forms without JavaScript** go to the same server functions with `Accept: text/html` and are answered with 303
 //!   to the page that they came from (`Referer`, so the policy for it must be `same-origin`, not `no-referrer`). What
-//!   happened travels in a cookie `userlock_flash` that lives until that page is shown.
+//!   happened travels in a cookie `userlock_flash` that lives until that page is shown; what was typed, or a secret that
+//!   is told once, stays here until then, by the sign-in of the [`Caller`](crate::api::Caller).
 //! - **Plain routes of the service**: `POST /sign-in` (form: `user`, `password`, `next`; on failure 303 to
 //!   `/sign-in?error=CODE&next=…` where CODE is `invalid`, `locked` or `unavailable`), `POST /sign-out` (303 to
 //!   `/sign-in`), `GET /live` (events named `overview` whose data is the JSON of [`Overview`], at most one a second

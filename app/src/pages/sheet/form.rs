@@ -88,9 +88,10 @@ pub fn FormView(
     let test = test.map(|test| {
         let checks = move || match (report.get(), testing.get()) {
             (Some(report), _) => {
-                let told = words::checks_result(&report);
+                // Which one failed stands above.
+                let told = if report.ok { words::checks_result(&report) } else { "Not all checks passed.".to_owned() };
                 Some(checks_of(report, told))
-            },
+            }
             (None, true) => Some(view! { <p class="muted">"Testing…"</p> }.into_any()),
             (None, false) => None,
         };

@@ -84,8 +84,8 @@ pub(super) fn contents(sheet: Sheet) -> AnyView {
         {no_right.then(|| view! { <p class="muted">"Your account may see this, and not change it."</p> }.into_any())}
         {(!note.is_empty()).then(|| view! { <p class="muted">{note}</p> }.into_any())}
         {form}
-        {actions.into_iter().map(|action| view! { <section class="panel stack">{action_of(action, false)}</section> }.into_any()).collect_view()}
         {tables.into_iter().map(table_of).collect_view()}
+        {actions.into_iter().map(|action| view! { <section class="panel stack">{action_of(action, false)}</section> }.into_any()).collect_view()}
     }
     .into_any()
 }
