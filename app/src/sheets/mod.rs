@@ -233,6 +233,9 @@ async fn change_security(ports: SharedPorts, caller: Caller, sent: Sent, body: S
     let (text, to) = security::put(part, &sent.given, &mut section).map_err(|refused: Refused| refused.0)?;
     let changed = ports.change_section(caller, "security".to_owned(), etag, section, reason).await;
     let changed = changed.map_err(|mut problem| {
+        if let Some(rest) = problem.detail.strip_prefix("session_minutes:") {
+            problem.detail = format!("Session length:{rest}");
+        }
         // The form has one account or one role, and calls its fields otherwise than the list of all of them.
         for list in ["accounts", "roles", "tokens"] {
             if let Some(rest) = problem.detail.strip_prefix(&format!("{list}: ")) {

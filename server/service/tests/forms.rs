@@ -165,6 +165,13 @@ async fn what_was_typed_is_there_again_after_a_refusal_with_the_field_that_is_wr
         ),
         (
             &primary,
+            "/properties/security",
+            "/fn/change-security",
+            ("reason", "because I say so"),
+            ("form[session_minutes]", "0", "Session length: must be from 1 to"),
+        ),
+        (
+            &primary,
             "/properties/security/roles/new",
             "/fn/change-security",
             ("form[sessions]", "write"),
