@@ -19,7 +19,7 @@ use crate::{
     ports::SharedPorts,
     present::query,
     sheet::{Saved, Sheet},
-    sheets::{Pages, Sent, Typed},
+    sheets::{Pages, Sent, Typed, told_beside},
 };
 
 /// The cookie that carries what a form did to the page that shows it.
@@ -95,6 +95,7 @@ where
         true => Typed::of(pages, ports, caller, sent, &outcome).await.and_then(kept::keep_form),
         false => None,
     };
+    let outcome = if typed.is_some() { outcome.map_err(told_beside) } else { outcome };
     told_of(outcome.map_err(Refused), told, typed)
 }
 

@@ -56,7 +56,7 @@ impl Typed {
     ) -> Option<Self> {
         let (problem, report) = match outcome {
             Ok(saved) => (None, Some(saved.report.clone()?)),
-            Err(problem) => (Some(problem.clone()), None),
+            Err(problem) => (Some(told_beside(problem.clone())), None),
         };
         let sheet = super::laid_out(pages, ports, caller, &sent.slug).await.ok()?;
         let form = (pages.action().to_owned(), sent.slug.clone());
@@ -84,7 +84,7 @@ impl Typed {
     /// Shows it in the form of this page.
     pub fn show(mut self, sheet: &mut Sheet) {
         // Somebody else has changed the section: what it is now is told beside what was typed, and saving goes over it.
-        let stale = self.problem.as_ref().is_some_and(|problem| problem.status == 412);
+        let stale = self.problem.as_ref().is_some_and(is_stale);
         for field in fields(sheet) {
             match field.kind {
                 Kind::Fact => {}
@@ -103,11 +103,28 @@ impl Typed {
         if let Some(form) = sheet.form.as_mut().filter(|_| !stale) {
             form.etag = self.etag;
         }
-        if let Some(problem) = self.problem.as_mut().filter(|_| stale) {
-            problem.detail = "Somebody has changed it since you read it. What you typed is below, and beside it what it has become meanwhile; save again to make it what stands here. Nothing was changed.".to_owned();
-        }
         sheet.again = Again { reason: self.reason, problem: self.problem, report: self.report };
     }
+}
+
+fn is_stale(problem: &Problem) -> bool {
+    problem.status == 412
+}
+
+/// A problem, for people who have yet to see what somebody else has made of it.
+pub fn told_alone(mut problem: Problem) -> Problem {
+    if is_stale(&problem) {
+        problem.detail = "Somebody has changed it since you read it. Nothing was changed: load the page again to see what it is now.".to_owned();
+    }
+    problem
+}
+
+/// A problem, where what was typed is shown again with what somebody else has made of it.
+pub fn told_beside(mut problem: Problem) -> Problem {
+    if is_stale(&problem) {
+        problem.detail = "Somebody has changed it since you read it. What you typed stands here, with what it has become meanwhile beside it. Nothing was changed: save again to have it as it stands here.".to_owned();
+    }
+    problem
 }
 
 /// The value that was typed takes the place of the one that there is.

@@ -14,7 +14,7 @@ mod test;
 use serde_json::{Map, Value};
 use userlock_core::api::{Problem, SectionBody};
 
-pub use again::Typed;
+pub use again::{Typed, told_beside};
 pub use sections::SECTIONS;
 pub use spec::Given;
 
@@ -169,14 +169,15 @@ pub async fn change(pages: Pages, ports: SharedPorts, caller: Caller, sent: Sent
     if let Some(why) = &body.read_only {
         return Err(crate::api::problem(409, "read_only_on_backup", "This cannot be changed here", &why.reason));
     }
-    match pages {
+    let saved = match pages {
         Pages::Properties => change_section(ports, caller, sent, &body.value).await,
         Pages::Security => change_security(ports, caller, sent, body).await,
         Pages::Rules => {
             let reason = words::given(&sent.reason);
             rules::change(ports, caller, sent.slug, sent.etag, sent.given, reason).await
         }
-    }
+    };
+    saved.map_err(again::told_alone)
 }
 
 /// Writes a section as a form gives it.
