@@ -86,10 +86,7 @@ pub(super) async fn submit<F>(
 where
     F: Future<Output = Result<Saved, Problem>> + Send,
 {
-    let (ports, caller) = match admit(Right::Write(pages.area())) {
-        Ok(admitted) => admitted,
-        Err(refused) => return Err(refused),
-    };
+    let (ports, caller) = admit(Right::Write(pages.area()))?;
     let outcome = call(SharedPorts::clone(&ports), caller.clone(), sent.clone()).await.map_err(by_label);
     let typed = match accepts_html() {
         true => Typed::of(pages, ports, caller, sent, &outcome).await.and_then(kept::keep_form),
