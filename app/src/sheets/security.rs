@@ -285,6 +285,16 @@ fn area_title(area: OfRights) -> (&'static str, &'static str) {
     }
 }
 
+/// What an area is called, by its name in the settings.
+pub(super) fn area_name(area: &str) -> Option<&'static str> {
+    OfRights::ALL.into_iter().find(|known| known.as_str() == area).map(|area| area_title(area).0)
+}
+
+/// How an access reads, by its name in the settings.
+pub(super) fn access_words(access: &str) -> &str {
+    ACCESS.iter().find(|(known, _)| *known == access).map_or(access, |(_, word)| word)
+}
+
 fn built_in_text(role: Role) -> &'static str {
     match role {
         Role::ReadOnly => "reads everything",
@@ -475,7 +485,7 @@ pub async fn make_token(ports: SharedPorts, caller: Caller, form: &Given, reason
     Ok(Saved {
         etag,
         text: format!("The token {name} is made. Copy it now; it is not shown again."),
-        to: String::new(),
         secret: Some(secret),
+        ..Saved::default()
     })
 }

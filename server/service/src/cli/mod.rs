@@ -33,7 +33,13 @@ struct Cli {
 #[derive(Debug, Clone, clap::Args)]
 struct ConfigArg {
     /// The configuration file
-    #[arg(long, value_name = "FILE", env = "USERLOCK_CONFIG", default_value = "/etc/userlock/userlock.toml", global = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "USERLOCK_CONFIG",
+        default_value = "/etc/userlock/userlock.toml",
+        global = true
+    )]
     config: PathBuf,
 }
 
