@@ -50,6 +50,14 @@ pub fn sign_in_again() {
     let _ = location.assign(&query::address("/sign-in", &[("next", &here)]));
 }
 
+/// Where a form is sent to: its button may have an address of its own.
+#[must_use]
+pub fn sent_to(event: &web_sys::SubmitEvent) -> String {
+    let by_button = event.submitter().and_then(|button| button.get_attribute("formaction"));
+    let by_form = || target(event)?.get_attribute("action");
+    by_button.or_else(by_form).unwrap_or_default()
+}
+
 /// The element that an event is about.
 #[must_use]
 pub fn target(event: &web_sys::Event) -> Option<Element> {

@@ -15,7 +15,8 @@
 //!   same policy without a nonce.
 //! - **Forms without JavaScript** go to the same server functions with `Accept: text/html` and are answered with 303
 //!   to the page that they came from (`Referer`, so the policy for it must be `same-origin`, not `no-referrer`). What
-//!   happened travels in a cookie `userlock_flash` that lives until that page is shown.
+//!   happened travels in a cookie `userlock_flash` that lives until that page is shown; what was typed, or a secret that
+//!   is told once, stays here until then, by the sign-in of the [`Caller`](crate::api::Caller).
 //! - **Plain routes of the service**: `POST /sign-in` (form: `user`, `password`, `next`; on failure 303 to
 //!   `/sign-in?error=CODE&next=…` where CODE is `invalid`, `locked` or `unavailable`), `POST /sign-out` (303 to
 //!   `/sign-in`), `GET /live` (events named `overview` whose data is the JSON of [`Overview`], at most one a second
@@ -28,9 +29,9 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use userlock_core::{
     api::{
-        ActionRequest, ActionResponse, DatabaseStatus, LogEvent, LogQuery, Overview, OwnRevision, Page, Problem,
-        ProtectedAccountView, ReadOnly, RevisionDifference, RevisionView, RunStarted, RunView, Section, SectionBody,
-        SessionQuery, SessionView, SignInView, SynchronizationSection, SynchronizationView, TestReport,
+        ActionRequest, ActionResponse, CertificatesView, DatabaseStatus, LogEvent, LogQuery, Overview, OwnRevision,
+        Page, Problem, ProtectedAccountView, ReadOnly, RevisionView, RunStarted, RunView, Section, SectionBody,
+        SessionQuery, SessionView, SignInView, SynchronizationView, TestReport,
     },
     event::SessionKey,
     id::{Digest, RunId},
@@ -38,6 +39,28 @@ use userlock_core::{
 };
 
 use crate::api::{Caller, RuleId};
+
+/// A revision compared with another.
+#[derive(Debug, Clone)]
+pub struct Compared {
+    /// The later one.
+    pub revision: RevisionView,
+    /// The earlier one; absent when the later one is the first.
+    pub before: Option<RevisionView>,
+    /// Each value that differs.
+    pub changes: Vec<Changed>,
+}
+
+/// A value that differs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Changed {
+    /// Where it is in the settings: names of fields, and of entries of lists.
+    pub path: Vec<String>,
+    /// What it was; absent when it was not there. Of a secret only that it was there.
+    pub from: Option<serde_json::Value>,
+    /// What it is; absent when it is not there.
+    pub to: Option<serde_json::Value>,
+}
 
 /// An answer that comes later.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send + 'a>>;
@@ -75,18 +98,6 @@ pub trait Ports: Send + Sync {
 
     /// Tests the connection to the Primary, check by check. 409 on a Primary.
     fn test_connection(&self, caller: Caller) -> Answer<'_, TestReport>;
-
-    /// The section `synchronization`. 404 on a Primary.
-    fn synchronization_section(&self) -> Answer<'_, Section<SynchronizationSection>>;
-
-    /// Changes the section `synchronization`; its service account and fingerprint stay as they are.
-    fn change_synchronization_section(
-        &self,
-        caller: Caller,
-        etag: String,
-        section: SynchronizationSection,
-        reason: Option<String>,
-    ) -> Answer<'_, Section<SynchronizationSection>>;
 
     /// One page of the rules, sorted by kind and name of their subjects; read-only on a Backup. The `Section`'s
     /// `etag` is the settings' revision; each rule has its own.
@@ -169,11 +180,23 @@ pub trait Ports: Send + Sync {
     /// One page of the revisions of the zone's settings, the newest first.
     fn revisions(&self, caller: Caller, cursor: String) -> Answer<'_, Page<RevisionView>>;
 
-    /// What differs between a revision and another, the one before unless it is named.
-    fn revision(&self, caller: Caller, n: u64, with: Option<u64>) -> Answer<'_, RevisionDifference>;
+    /// What differs between a revision and another, the one before unless it is named, as far as the caller may see it.
+    fn revision(&self, caller: Caller, n: u64, with: Option<u64>) -> Answer<'_, Compared>;
 
     /// Removes the Backup from the zone. 409 on a Backup, and without one.
     fn remove_backup(&self, caller: Caller, reason: String) -> Answer<'_, ()>;
+
+    /// The certificates of this server, and who knows them. 409 with plain HTTP.
+    fn certificates(&self) -> Answer<'_, CertificatesView>;
+
+    /// Makes the next certificate of this server and announces it.
+    fn prepare_certificate(&self, caller: Caller, reason: String) -> Answer<'_, CertificatesView>;
+
+    /// Uses the next certificate from now on; `at_once`: although not everybody knows it.
+    fn use_certificate(&self, caller: Caller, reason: String, at_once: bool) -> Answer<'_, CertificatesView>;
+
+    /// Gives the next certificate up.
+    fn discard_certificate(&self, caller: Caller, reason: String) -> Answer<'_, CertificatesView>;
 
     /// Takes this server out of its zone. 409 on a Primary that has a Backup.
     fn leave_zone(&self, caller: Caller, reason: String) -> Answer<'_, ()>;
@@ -187,11 +210,14 @@ pub trait Ports: Send + Sync {
     /// Brings back what a section became by one of them, and tells the present `ETag`.
     fn restore_own(&self, caller: Caller, n: u64, etag: String, reason: Option<String>) -> Answer<'_, String>;
 
-    /// Sends a test message by the settings that are kept.
-    fn test_email(&self, to: String) -> Answer<'_, TestReport>;
-
-    /// Tests the database of the settings that are kept.
-    fn test_database(&self) -> Answer<'_, TestReport>;
+    /// Tests the section `email` or `database` with these fields, as they would be written. Nothing is kept. A test
+    /// message goes to `to`.
+    fn test_section(
+        &self,
+        slug: String,
+        to: String,
+        fields: serde_json::Map<String, serde_json::Value>,
+    ) -> Answer<'_, TestReport>;
 
     /// Whether the database is in use.
     fn database_status(&self) -> Answer<'_, DatabaseStatus>;

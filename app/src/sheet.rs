@@ -3,7 +3,7 @@
 //! The browser knows how a form looks, not which sections there are: a section costs it nothing.
 
 use serde::{Deserialize, Serialize};
-use userlock_core::api::ReadOnly;
+use userlock_core::api::{Problem, ReadOnly, TestReport};
 
 /// A page of Properties.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,10 @@ pub struct Sheet {
     pub read_only: Option<ReadOnly>,
     /// Its form.
     pub form: Option<Form>,
+    /// What tests what stands in the form.
+    pub test: Option<Test>,
+    /// What came of the form before this page, without JavaScript.
+    pub again: Again,
     /// What can be done besides.
     pub actions: Vec<Action>,
     /// Its tables.
@@ -39,6 +43,30 @@ pub struct Form {
     pub button: String,
     /// Its fields, in groups.
     pub groups: Vec<Group>,
+}
+
+/// A test of what stands in the form, saved or not: a button of the form, which is sent elsewhere by it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Test {
+    /// The server function that makes it.
+    pub action: String,
+    /// What the button says.
+    pub button: String,
+    /// What it does.
+    pub note: String,
+    /// What it needs besides.
+    pub fields: Vec<Field>,
+}
+
+/// What came of a form, on the page that follows it. What was typed is in the fields of the form.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Again {
+    /// The reason that was typed.
+    pub reason: String,
+    /// Why it was refused.
+    pub problem: Option<Problem>,
+    /// What the test found.
+    pub report: Option<TestReport>,
 }
 
 /// Fields that belong together.
@@ -119,6 +147,8 @@ pub struct Action {
 pub struct Table {
     /// What it lists.
     pub heading: String,
+    /// Whether it is opened first by who wants to see it.
+    pub folded: bool,
     /// More of that.
     pub note: String,
     /// A link that adds to it: the address, and what it says.
@@ -164,4 +194,6 @@ pub struct Saved {
     pub to: String,
     /// A secret that is told once.
     pub secret: Option<String>,
+    /// Of a test: what it found. Then nothing was saved.
+    pub report: Option<TestReport>,
 }

@@ -93,6 +93,35 @@ test("the settings of the Backup's synchronization are saved by the form @plain"
   await expect(page.getByLabel("also between two runs")).not.toBeChecked();
 });
 
+for (const { role, path, right, wrong, told } of [
+  { role: "primary", path: "/properties/general", right: [/^Name/, "typed"], wrong: [/^Time zone/, "Mars/Olympus"], told: "Time zone: is no time zone" },
+  { role: "primary", path: "/properties/email", right: [/^Server/, "mail.corp.example"], wrong: [/^From/, "nonsense"], told: "From: must be an address" },
+  { role: "primary", path: "/protected-accounts/new", right: [/^Name/, "n.typed"], wrong: ["Terminal", "100001"], told: "Terminal: must be a number" },
+  { role: "backup", path: "/properties/synchronization", right: [/^Address/, "http://127.0.0.1:9"], wrong: [/^Interval/, "86000"], told: "from 1 second to 24 hours" },
+]) {
+  test(`a refused form comes back with what was typed: ${path} @plain`, async ({ dashboard, pair }) => {
+    const page = await dashboard(pair[role], path);
+    const form = page.locator("form.panel").first();
+    // What the browser itself would refuse is sent all the same.
+    await form.evaluate((element) => (element.noValidate = true));
+    await form.getByLabel(right[0]).fill(right[1]);
+    const field = form.getByLabel(wrong[0]).first();
+    await field.fill(wrong[1]);
+    await form.getByLabel(/^Reason/).fill("as it was typed");
+    await form.getByRole("button", { name: /^Save/ }).click();
+    await expect(notice(page)).toContainText(told);
+    await expect(field).toHaveAttribute("aria-invalid", "true");
+    await expect(field).toHaveAccessibleDescription(new RegExp(told));
+    await expect(field).toBeFocused();
+    await expect(field).toHaveValue(wrong[1]);
+    await expect(form.getByLabel(right[0])).toHaveValue(right[1]);
+    await expect(form.getByLabel(/^Reason/)).toHaveValue("as it was typed");
+    await page.goto(path);
+    await expect(field).not.toHaveAttribute("aria-invalid", "true");
+    await expect(form.getByLabel(/^Reason/)).toHaveValue("");
+  });
+}
+
 test("sessions are reset by the form, which needs a reason @plain", async ({ dashboard, pair }) => {
   const machine = await pair.machine("pc");
   await machine.logOn("n.gone", "n.here");

@@ -19,6 +19,13 @@ const OWN = ["email", "database"];
 const contents = (page) => page.locator(".with-side > .column:not(.side-column)");
 const tableRow = (page, name) => page.getByRole("row").filter({ has: page.getByRole("rowheader", { name, exact: true }) });
 
+/** That a message stands right below a field. */
+async function below(message, field) {
+  const [text, input] = await Promise.all([message.boundingBox(), field.boundingBox()]);
+  expect(text.y - (input.y + input.height), "the way from the field to its message").toBeLessThan(24);
+  expect(text.y).toBeGreaterThanOrEqual(input.y + input.height);
+}
+
 /** What a test changed, put back by the interface. */
 async function putBack(pair, section, before) {
   await pair.primary.change(section, before);
@@ -61,11 +68,12 @@ test("a change is saved, comes to the Backup, stands in the history and is broug
   const n = Number(await newest.getByRole("rowheader").textContent());
   await newest.getByRole("link").click();
   await expect(page.getByRole("heading", { level: 1 })).toHaveText(`Properties · Revision ${n}`);
-  await expect(tableRow(page, "agents.heartbeat_seconds")).toContainText("11");
+  await expect(page.getByRole("table", { name: "Agents" })).toBeVisible();
+  await expect(tableRow(page, "Heartbeat").getByRole("cell")).toHaveText([`${before.heartbeat_seconds} s`, "11 s"]);
   await putBack(pair, "agents", before);
   await visit(page, `/properties/history/${n}`);
   await page.getByLabel("Reason").fill("it was right");
-  await page.getByRole("button", { name: `Bring back agents as of revision ${n}` }).click();
+  await page.getByRole("button", { name: `Bring back Agents as of revision ${n}` }).click();
   await expect(page.getByText(`What revision ${n} changed is back as it was then.`)).toBeVisible();
   expect((await pair.primary.get("/api/v1/settings/agents")).heartbeat_seconds).toBe(11);
   await putBack(pair, "agents", before);
@@ -80,8 +88,50 @@ test("a value that cannot be is refused at its field, and what was typed stays @
   await expect(page.getByRole("alert")).toContainText("Time zone: is no time zone that is known");
   await expect(page.getByLabel("Time zone")).toBeFocused();
   await expect(page.getByLabel("Time zone")).toHaveAttribute("aria-invalid", "true");
+  await expect(page.getByLabel("Time zone")).toHaveAccessibleDescription(/is no time zone that is known/);
+  await below(page.getByRole("alert"), page.getByLabel("Time zone"));
   await expect(page.getByRole("textbox", { name: "Name", exact: true })).toHaveValue("kept");
   expect((await pair.primary.get("/api/v1/settings/general")).zone_name).not.toBe("kept");
+});
+
+test("a test is of what stands in the form, and shows each check in its place", async ({ dashboard, pair }) => {
+  const before = await pair.backup.get("/api/v1/settings/database");
+  const page = await dashboard(pair.backup, "/properties/database");
+  await page.getByRole("combobox", { name: "Kind" }).selectOption("sqlite");
+  await page.getByRole("textbox", { name: /^File/ }).fill("typed.sqlite");
+  await page.getByRole("button", { name: "Test the database" }).click();
+  const shown = page.locator("#test");
+  for (const check of ["Database is reached", "TLS and certificate", "Authenticates", "Database is of no other server", "Tables can be made"]) {
+    await expect(shown.getByRole("listitem").filter({ hasText: check })).toContainText("passed");
+  }
+  await expect(shown).toContainText("there is no such file yet");
+  await expect(shown).toContainText("All 5 checks passed.");
+  await expect(page.getByRole("textbox", { name: /^File/ })).toHaveValue("typed.sqlite");
+  expect(await pair.backup.get("/api/v1/settings/database")).toEqual(before);
+
+  await visit(page, "/properties/email");
+  await page.getByRole("textbox", { name: /^Server/ }).fill("127.0.0.1");
+  await page.getByRole("spinbutton", { name: "Port" }).fill("9");
+  await page.getByLabel(/^From/).fill("userlock@corp.example");
+  await page.getByLabel(/^Recipient/).fill("ops@corp.example");
+  await page.getByRole("button", { name: "Send a test" }).click();
+  await expect(shown.getByRole("listitem").filter({ hasText: "Connects" })).toContainText("failed");
+  await expect(shown.getByRole("listitem").filter({ hasText: "Message is accepted" })).toContainText("not made");
+  await expect(page.getByLabel(/^Recipient/)).toHaveValue("ops@corp.example");
+  expect((await pair.backup.get("/api/v1/settings/email")).server).toBe("");
+});
+
+test("who only reads the notifications sees what is told of, and the other events when they want to", async ({ dashboard, pair }) => {
+  const before = await pair.primary.get("/api/v1/settings/notifications");
+  await pair.primary.change("notifications", { ...before, events: [1203] });
+  await pair.equal();
+  const page = await dashboard(pair.backup, "/properties/notifications");
+  await expect(page.getByRole("table", { name: /^Told of 1 of/ }).getByRole("rowheader")).toHaveText(["1203 sync timeout"]);
+  const other = page.getByRole("rowheader", { name: "1206 sync not administrator" });
+  await expect(other).toBeHidden();
+  await page.locator("summary", { hasText: "Not told of" }).click();
+  await expect(other).toBeVisible();
+  await putBack(pair, "notifications", before);
 });
 
 test("of two who change a section at once the second is told, and nothing is overwritten @hydrated", async ({ dashboard, pair, provoked }) => {

@@ -181,5 +181,6 @@ test("an interval that cannot be is refused at its field @hydrated", async ({ da
   await form.getByRole("button", { name: "Save" }).click();
   await expect(form.getByRole("alert")).toContainText("from 1 second to 24 hours");
   await expect(form.getByRole("spinbutton", { name: "Interval" })).toHaveAttribute("aria-invalid", "true");
+  await expect(form.getByRole("spinbutton", { name: "Interval" })).toHaveAccessibleDescription(/from 1 second to 24 hours/);
   expect((await pair.backup.get("/api/v1/settings/synchronization")).interval_seconds).toBe(60);
 });

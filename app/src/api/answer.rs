@@ -1,6 +1,9 @@
 //! Around each call of a port: who asks, what the answer's status is, and where a plain form goes afterwards.
 
-use std::future::Future;
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use axum::http::{
     HeaderValue, StatusCode,
@@ -11,8 +14,13 @@ use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
 use userlock_core::api::Problem;
 
-use super::{Caller, Flash, Refused, Right, refused, right_of};
-use crate::{ports::SharedPorts, present::query};
+use super::{Caller, Flash, Refused, Right, kept, refused, right_of};
+use crate::{
+    ports::SharedPorts,
+    present::query,
+    sheet::{Saved, Sheet},
+    sheets::{Pages, Sent, Typed, told_beside},
+};
 
 /// The cookie that carries what a form did to the page that shows it.
 pub const FLASH_COOKIE: &str = "userlock_flash";
@@ -65,29 +73,56 @@ where
         Ok((ports, caller)) => call(ports, caller).await.map_err(|problem| Refused(by_label(problem))),
         Err(refused) => Err(refused),
     };
+    told_of(outcome, told, None)
+}
+
+/// Takes the form of a page of Properties or of Protected accounts: to change, or to test, what is in it. Without
+/// JavaScript the page that follows has in its form what was typed, unless it was saved.
+pub(super) async fn submit<F>(
+    pages: Pages,
+    sent: Sent,
+    call: impl FnOnce(SharedPorts, Caller, Sent) -> F,
+) -> Result<Saved, Refused>
+where
+    F: Future<Output = Result<Saved, Problem>> + Send,
+{
+    let (ports, caller) = admit(Right::Write(pages.area()))?;
+    let outcome = call(SharedPorts::clone(&ports), caller.clone(), sent.clone()).await.map_err(by_label);
+    let typed = match accepts_html() {
+        true => Typed::of(pages, ports, caller, sent, &outcome).await.and_then(kept::keep_form),
+        false => None,
+    };
+    let outcome = if typed.is_some() { outcome.map_err(told_beside) } else { outcome };
+    told_of(outcome.map_err(Refused), told, typed)
+}
+
+/// What a form of a page did.
+pub(super) fn told(saved: &Saved) -> Told {
+    let to = (!saved.to.is_empty()).then(|| saved.to.clone());
+    let ok = saved.report.as_ref().is_none_or(|report| report.ok);
+    Told { text: saved.text.clone(), to, ok, secret: saved.secret.clone() }
+}
+
+/// Answers a plain form: back to its page, or to what `told` names. `typed` is kept for that page.
+fn told_of<T>(outcome: Result<T, Refused>, told: impl FnOnce(&T) -> Told, typed: Option<u64>) -> Result<T, Refused> {
     match &outcome {
         Ok(value) if accepts_html() => {
             let told = told(value);
-            let secret = told.secret.and_then(once::keep);
-            send_back(told.to.as_deref(), Some(&Flash { ok: told.ok, text: told.text, field: None, secret }));
+            let secret = told.secret.and_then(kept::keep_secret);
+            send_back(told.to.as_deref(), Some(&Flash { ok: told.ok, text: told.text, typed, secret }));
         }
         Ok(_) => {}
-        Err(refused) => set_status(refused),
+        Err(refused) => refuse_form(refused, typed),
     }
     outcome
 }
 
-/// A problem that calls its field as the form does, not as the HTTP interface does.
+/// A problem that calls the reason as forms do. What a section calls its fields is known where its form is.
 fn by_label(mut problem: Problem) -> Problem {
-    let label = match problem.field.as_deref().and_then(|field| field.rsplit('.').next()) {
-        Some("reason") => "Reason",
-        Some("primary_url") => "Address",
-        Some("interval_seconds") => "Interval",
-        _ => return problem,
-    };
-    let named = problem.field.as_deref().and_then(|field| problem.detail.strip_prefix(field)?.strip_prefix(':'));
-    if let Some(rest) = named {
-        problem.detail = format!("{label}:{rest}");
+    if problem.field.as_deref() == Some("reason")
+        && let Some(rest) = problem.detail.strip_prefix("reason:")
+    {
+        problem.detail = format!("Reason:{rest}");
     }
     problem
 }
@@ -134,8 +169,12 @@ pub(super) fn unreadable(refused: Refused) -> Refused {
     }
 }
 
-/// Gives the answer the problem's status, or sends a plain form back with the problem.
 fn set_status(refused: &Refused) {
+    refuse_form(refused, None);
+}
+
+/// Gives the answer the problem's status, or sends a plain form back with the problem and what was typed.
+fn refuse_form(refused: &Refused, typed: Option<u64>) {
     let Some(response) = use_context::<ResponseOptions>() else { return };
     // While a page is rendered its own status stands, whatever one of its parts could not read.
     if !is_server_function() {
@@ -146,7 +185,7 @@ fn set_status(refused: &Refused) {
             send_back(Some("/sign-in"), None);
         } else {
             let text = format!("{}. {}", refused.0.title, refused.0.detail);
-            send_back(None, Some(&Flash { ok: false, text, field: refused.0.field.clone(), secret: None }));
+            send_back(None, Some(&Flash { ok: false, text, typed, secret: None }));
         }
     } else {
         response.set_status(StatusCode::from_u16(refused.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
@@ -182,73 +221,47 @@ fn send_back(to: Option<&str>, flash: Option<&Flash>) {
     }
 }
 
-/// What the form before this page did, once: the cookie is forgotten with it.
-#[must_use]
-pub fn take_flash() -> Option<Flash> {
-    let parts = use_context::<Parts>()?;
+/// What the form before this page did, as its cookie tells it.
+fn flash_of(parts: &Parts) -> Option<Flash> {
     let cookies = parts.headers.get_all(COOKIE).iter().filter_map(|v| v.to_str().ok());
     let value = cookies
         .flat_map(|line| line.split(';'))
         .find_map(|pair| pair.trim().strip_prefix(FLASH_COOKIE)?.strip_prefix('=').map(str::to_owned))?;
+    serde_json::from_str(&query::decode(&value)).ok()
+}
+
+/// What the form before this page did, once: the cookie is forgotten with it.
+#[must_use]
+pub fn take_flash() -> Option<Flash> {
+    let mut flash = flash_of(&use_context::<Parts>()?)?;
     if let Some(response) = use_context::<ResponseOptions>() {
         let gone = format!("{FLASH_COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict");
         if let Ok(gone) = HeaderValue::from_str(&gone) {
             response.append_header(SET_COOKIE, gone);
         }
     }
-    let mut flash: Flash = serde_json::from_str(&query::decode(&value)).ok()?;
-    if let Some(secret) = flash.secret.take().and_then(once::take) {
+    if let Some(secret) = flash.secret.take().and_then(kept::take_secret) {
         flash.text = format!("{} {secret}", flash.text);
     }
     Some(flash)
 }
 
-/// Secrets that the page after a form tells: kept here for a minute, for the sign-in that made them, and never in a cookie.
-mod once {
-    use std::{
-        sync::{
-            Mutex, MutexGuard, PoisonError,
-            atomic::{AtomicU64, Ordering},
-        },
-        time::{Duration, Instant},
-    };
+/// What was typed into the form of a page, once it was taken: a page may be made of its parts more than once.
+#[derive(Clone, Default)]
+pub struct TypedBefore(Arc<Mutex<Option<Typed>>>);
 
-    use leptos::prelude::use_context;
-    use userlock_core::id::Digest;
-
-    use crate::api::Caller;
-
-    /// For how long one is kept.
-    const KEPT: Duration = Duration::from_secs(60);
-    /// The most that are kept.
-    const MOST: usize = 100;
-
-    static KEPT_NOW: Mutex<Vec<(u64, Digest, Instant, String)>> = Mutex::new(Vec::new());
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-
-    fn kept() -> MutexGuard<'static, Vec<(u64, Digest, Instant, String)>> {
-        let mut kept = KEPT_NOW.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|(_, _, at, _)| at.elapsed() < KEPT);
-        kept
+/// What was typed into the form of this page, when the form was sent before the page and was not saved. For one page.
+pub(crate) fn take_typed(sheet: &Sheet) -> Option<Typed> {
+    if is_server_function() {
+        return None;
     }
-
-    /// Keeps a secret for the caller's next page; its number.
-    pub fn keep(secret: String) -> Option<u64> {
-        let sign_in = use_context::<Caller>()?.sign_in?;
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let mut kept = kept();
-        kept.truncate(MOST - 1);
-        kept.push((number, sign_in, Instant::now(), secret));
-        Some(number)
+    let number = flash_of(&use_context::<Parts>()?)?.typed?;
+    let TypedBefore(before) = use_context()?;
+    let mut before = before.lock().unwrap_or_else(PoisonError::into_inner);
+    if before.is_none() {
+        *before = kept::take_form(number, |typed| typed.is_of(sheet));
     }
-
-    /// Takes it, if it is the caller's.
-    pub fn take(number: u64) -> Option<String> {
-        let sign_in = use_context::<Caller>()?.sign_in?;
-        let mut kept = kept();
-        let place = kept.iter().position(|(n, of, ..)| *n == number && *of == sign_in)?;
-        Some(kept.swap_remove(place).3)
-    }
+    before.clone().filter(|typed| typed.is_of(sheet))
 }
 
 #[cfg(test)]
@@ -256,15 +269,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_names_the_field_as_the_form_does() {
+    fn a_problem_names_the_reason_as_the_form_does() {
         let named = |field: &str| {
             let detail = format!("{field}: must not be empty. Nothing was changed.");
             let mut problem = refused::problem(422, "invalid_field", "A field is not right", &detail);
             problem.field = Some(field.to_owned());
             by_label(problem)
         };
-        assert_eq!(named("primary_url").detail, "Address: must not be empty. Nothing was changed.");
-        assert_eq!(named("primary_url").field.as_deref(), Some("primary_url"));
+        assert_eq!(named("reason").detail, "Reason: must not be empty. Nothing was changed.");
+        assert_eq!(named("reason").field.as_deref(), Some("reason"));
         assert_eq!(named("x.y").detail, "x.y: must not be empty. Nothing was changed.");
     }
 }

@@ -36,18 +36,6 @@ where
     read(answer.await)
 }
 
-/// Calls a server function with the fields of the form that is being submitted. In the browser.
-///
-/// # Errors
-/// Those of [`ask`].
-pub async fn submit<F>(event: SubmitEvent) -> Result<F::Output, Refused>
-where
-    F: ServerFn<Error = Refused>,
-    F::Output: DeserializeOwned,
-{
-    read(request(F::PATH, fields_of(&event)).await)
-}
-
 /// Sends the form that is being submitted to the server function at an address. In the browser.
 ///
 /// # Errors

@@ -22,8 +22,9 @@ pub struct Flash {
     pub ok: bool,
     /// In words.
     pub text: String,
-    /// The field that is wrong.
-    pub field: Option<String>,
+    /// The number under which the server keeps what was typed, for the form of this page.
+    #[serde(default)]
+    pub typed: Option<u64>,
     /// The number under which the server keeps a secret that this page tells.
     #[serde(default)]
     pub secret: Option<u64>,

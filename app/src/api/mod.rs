@@ -10,13 +10,13 @@ mod form;
 mod frame;
 #[cfg(not(feature = "ssr"))]
 mod json;
+#[cfg(feature = "ssr")]
+mod kept;
 #[expect(missing_docs, reason = "the arguments of a server function become fields of the same names")]
 mod log;
 mod refused;
 #[expect(missing_docs, reason = "the arguments of a server function become fields of the same names")]
 mod sessions;
-#[expect(missing_docs, reason = "the arguments of a server function become fields of the same names")]
-mod settings;
 #[expect(missing_docs, reason = "the arguments of a server function become fields of the same names")]
 mod sheets;
 #[expect(missing_docs, reason = "the arguments of a server function become fields of the same names")]
@@ -24,15 +24,16 @@ mod synchronization;
 mod text;
 
 #[cfg(feature = "ssr")]
-pub use answer::{FLASH_COOKIE, take_flash};
-pub use ask::{ask, submit, submit_to, unreadable};
+pub(crate) use answer::take_typed;
+#[cfg(feature = "ssr")]
+pub use answer::{FLASH_COOKIE, TypedBefore, take_flash};
+pub use ask::{ask, submit_to, unreadable};
 pub use frame::*;
 pub use log::*;
 pub use refused::Refused;
 #[cfg(feature = "ssr")]
 pub(crate) use refused::problem;
 pub use sessions::*;
-pub use settings::*;
 pub use sheets::*;
 pub use synchronization::*;
 pub use text::{Text, read};
@@ -111,11 +112,12 @@ pub const SERVER_FUNCTIONS: &[ServerFunction] = &[
     post("/fn/end-sign-in", Right::Write(Area::Security)),
     post("/fn/remove-backup", Right::Administer),
     post("/fn/leave-zone", Right::Administer),
+    post("/fn/prepare-certificate", Right::Administer),
+    post("/fn/use-certificate", Right::Administer),
+    post("/fn/discard-certificate", Right::Administer),
     post("/fn/test-section", Right::Write(Area::Settings)),
     post("/fn/restore-own-revision", Right::Write(Area::Settings)),
     post("/fn/restore-revision", Right::Write(Area::Settings)),
-    get("/fn/synchronization-section", Right::Read(Area::Settings)),
-    post("/fn/change-synchronization-section", Right::Write(Area::Settings)),
     get("/fn/application-log", Right::Read(Area::Log)),
 ];
 

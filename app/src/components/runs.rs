@@ -2,7 +2,7 @@
 
 use leptos::{prelude::*, task::spawn_local};
 use userlock_core::{
-    api::{Difference, Problem, RunStarted, RunState, RunView, TestReport, Tone},
+    api::{Check, Difference, Problem, RunStarted, RunState, RunView, TestReport, Tone},
     id::RunId,
 };
 
@@ -397,29 +397,7 @@ pub fn TestView() -> impl IntoView {
         Some(Err(problem)) => view! { <p class="job-text bad" role="status">{problem_text(&problem)}</p> }.into_any(),
         Some(Ok(report)) => {
             let summary = words::test_result(&report);
-            let checks: Vec<_> = report
-                .checks
-                .into_iter()
-                .map(|check| {
-                    let (tone, said) = match check.ok {
-                        Some(true) => (Tone::Ok, "passed"),
-                        Some(false) => (Tone::Down, "failed"),
-                        None => (Tone::Neutral, "not made"),
-                    };
-                    view! {
-                        <li class=super::tone_class(tone)>
-                            <Icon glyph=Glyph::of(tone)/>
-                            <div>
-                                <strong>{words::check_name(&check.name).to_owned()}</strong>
-                                <span class="visually-hidden">{format!(" {said}")}</span>
-                                <span class="muted">{check.detail}</span>
-                            </div>
-                        </li>
-                    }
-                    .into_any()
-                })
-                .collect();
-            view! { <ul class="checks">{checks}</ul><p role="status" class="muted">{summary}</p> }.into_any()
+            checks_of(report, summary)
         }
     };
     view! {
@@ -429,6 +407,31 @@ pub fn TestView() -> impl IntoView {
         </div>
     }
     .into_any()
+}
+
+/// What a test found, check by check, and in sum.
+#[must_use]
+pub fn checks_of(report: TestReport, summary: String) -> AnyView {
+    let check = |check: Check| {
+        let (tone, said) = match check.ok {
+            Some(true) => (Tone::Ok, "passed"),
+            Some(false) => (Tone::Down, "failed"),
+            None => (Tone::Neutral, "not made"),
+        };
+        view! {
+            <li class=super::tone_class(tone)>
+                <Icon glyph=Glyph::of(tone)/>
+                <div>
+                    <strong>{words::check_name(&check.name).to_owned()}</strong>
+                    <span class="visually-hidden">{format!(" {said}")}</span>
+                    <span class="muted">{check.detail}</span>
+                </div>
+            </li>
+        }
+        .into_any()
+    };
+    let checks: Vec<_> = report.checks.into_iter().map(check).collect();
+    view! { <ul class="checks">{checks}</ul><p role="status" class="muted">{summary}</p> }.into_any()
 }
 
 /// When a run of each kind last did what it should, in a line.

@@ -159,7 +159,7 @@ fn ServerName() -> impl IntoView {
 }
 
 /// The sections of Properties below General and Synchronization.
-const PROPERTIES: [(&str, &str); 9] = [
+const PROPERTIES: [(&str, &str); 10] = [
     ("agents", "Agents"),
     ("messages", "Messages"),
     ("email", "E-mail"),
@@ -168,6 +168,7 @@ const PROPERTIES: [(&str, &str); 9] = [
     ("security", "Security"),
     ("retention", "Retention"),
     ("history", "History"),
+    ("certificate", "Certificate"),
     ("role", "Role"),
 ];
 

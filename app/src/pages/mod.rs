@@ -91,29 +91,3 @@ fn form_problem(refused: Refused, problem: RwSignal<Option<Problem>>) {
     }
     problem.set(Some(refused.0));
 }
-
-/// The message of a form: a problem that belongs to none of its fields first, else that of the field.
-#[component]
-fn FormProblem(
-    /// The problem.
-    problem: RwSignal<Option<Problem>>,
-) -> impl IntoView {
-    view! {
-        <div>{move || problem.get().map(|problem| view! { <ProblemView problem/> }.into_any())}</div>
-    }
-    .into_any()
-}
-
-/// Marks a field that a problem names, for the browser and for a screen reader. The server names fields with their
-/// section before them (`general.time_zone`, `limits.vpn`).
-fn invalid(
-    problem: RwSignal<Option<Problem>>,
-    field: &'static str,
-) -> impl Fn() -> Option<&'static str> + Clone + Send + Sync {
-    move || {
-        problem.with(|problem| {
-            let named = problem.as_ref()?.field.as_deref()?;
-            (named.rsplit('.').next() == Some(field)).then_some("true")
-        })
-    }
-}

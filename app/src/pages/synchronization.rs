@@ -1,39 +1,40 @@
 //! Properties > Synchronization of a Backup: its own settings, both synchronizations by hand, and the last runs.
 
-use leptos::{ev::SubmitEvent, prelude::*, task::spawn_local};
+mod history;
+
+use leptos::prelude::*;
 use userlock_core::{
-    api::{Problem, RunState, RunView, Section, SyncKind, SynchronizationSection, SynchronizationView, Tone},
+    api::{RunState, RunView, SyncKind, SynchronizationView},
     id::RunId,
 };
 
-use super::{FormProblem, WithQuickAccess, form_problem, invalid, loading, query_value, shown};
+use super::{WithQuickAccess, loading, query_value, shown};
 use crate::{
-    api::{self, Area, ChangeSynchronizationSection, Refused, Right},
-    components::{
-        Ago, Badge, DifferenceTable, Fact, Glyph, Icon, If, Job, JobView, Notices, PageHead, Runs, SessionsSync, When,
-        run_tone,
-    },
+    api::{self, Area, Refused, Right},
+    components::{Ago, DifferenceTable, Fact, Glyph, Icon, Job, JobView, PageHead, Runs, SessionsSync, When, run_tone},
     live::Live,
     memo::Memo,
     present::{
         number::{counted, grouped, measure},
-        query, time, words,
+        query, words,
     },
     reading::Reading,
+    sheet::Sheet,
 };
+use history::History;
 
 /// What the page reads.
-type Read = Result<(Section<SynchronizationSection>, SynchronizationView, Option<RunView>), Refused>;
+type Read = Result<(Sheet, SynchronizationView, Option<RunView>), Refused>;
 
 async fn read(run: String) -> Read {
-    let section = api::ask(api::GetSynchronizationSection {}).await?;
+    let sheet = api::ask(api::GetSheet { slug: "synchronization".to_owned() }).await?;
     let view = api::ask(api::GetSynchronization {}).await?;
     // Without JavaScript the address names the run to show: waited for a while, so that most are shown as they ended.
     let run = match run.parse::<RunId>() {
         Ok(run) => api::ask(api::GetRun { run, wait: 5 }).await.ok(),
         Err(_) => None,
     };
-    Ok((section, view, run))
+    Ok((sheet, view, run))
 }
 
 /// The page.
@@ -48,9 +49,10 @@ pub fn SynchronizationPage() -> impl IntoView {
                 {move || Suspend::new(async move {
                     match first.done().await {
                         Err(refused) if refused.0.status == 404 || refused.0.status == 409 => view! { <OnPrimary/> }.into_any(),
-                        read => shown(read, |(section, view, run)| view! {
+                        read => shown(read, |(sheet, view, run)| view! {
                             <OwnNote/>
-                            <Settings section=section/>
+                            {super::sheet::contents(sheet)}
+                            <Connection/>
                             <State/>
                             <ByHand run=run/>
                             <History first=view/>
@@ -109,82 +111,22 @@ fn OwnNote() -> impl IntoView {
     .into_any()
 }
 
+/// The test of the connection, by the settings that are saved.
 #[component]
-fn Settings(section: Section<SynchronizationSection>) -> impl IntoView {
+fn Connection() -> impl IntoView {
     let live = Live::of_page();
-    let notices = Notices::of_page();
     let runs = Runs::of_page();
-    let etag = RwSignal::new(section.etag);
-    let busy = RwSignal::new(false);
-    let problem = RwSignal::new(None::<Problem>);
-    let value = section.value;
-    let locked = section.read_only.is_some() || !live.may_now(Right::Write(Area::Settings));
-    let (count, unit) = time::interval(value.interval_seconds);
-    let fingerprint = value.primary_fingerprint.clone();
-    let submit = move |event: SubmitEvent| {
-        event.prevent_default();
-        if busy.get_untracked() {
-            return;
-        }
-        busy.set(true);
-        problem.set(None);
-        spawn_local(async move {
-            match api::submit::<ChangeSynchronizationSection>(event).await {
-                Ok(section) => {
-                    etag.set(section.etag);
-                    notices.tell(Tone::Ok, "Saved. It holds from now on.");
-                }
-                Err(refused) => form_problem(refused, problem),
-            }
-            busy.set(false);
-        });
-    };
     view! {
-        <form class="panel stack" method="post" action="/fn/change-synchronization-section" aria-labelledby="primary-server" on:submit=submit>
-            <h2 id="primary-server">"Primary server"</h2>
-            <input r#type="hidden" name="etag" prop:value=move || etag.get() value=etag.get_untracked()/>
-            <fieldset disabled=locked class="stack">
-                <label class="row">
-                    <span>"Address"</span>
-                    <input name="form[primary_url]" r#type="url" required maxlength="512" value=value.primary_url aria-invalid=invalid(problem, "primary_url")/>
-                </label>
-                <div class="row">
-                    <span>"Certificate"</span>
-                    <span>{if fingerprint.is_empty() { "none: plain HTTP on a loopback address".to_owned() } else { String::new() }}<code class="fingerprint">{fingerprint.clone()}</code></span>
-                </div>
-                <div class="row"><span>"Service account"</span><span>{value.service_account}</span></div>
-                <div class="row">
-                    <span>"Scheduled synchronization"</span>
-                    <span class="inline">
-                        <label class="check">
-                            <input r#type="checkbox" name="form[enabled]" value="true" checked=value.enabled/>
-                            "enabled, every"
-                        </label>
-                        <input name="form[interval]" r#type="number" min="1" max="86400" required class="short" value=count.to_string() aria-label="Interval" aria-invalid=invalid(problem, "interval")/>
-                        <select name="form[unit]" aria-label="Unit of the interval">
-                            {["seconds", "minutes", "hours"].map(|u| view! { <option value=u selected=u == unit>{u}</option> }.into_any()).collect_view()}
-                        </select>
-                    </span>
-                </div>
-                <div class="row">
-                    <span>"Continuous"</span>
-                    <label class="check">
-                        <input r#type="checkbox" name="form[continuous]" value="true" checked=value.continuous/>
-                        "also between two runs"
-                    </label>
-                </div>
-                <label class="row">
-                    <span>"Reason"<small class="muted">"Kept with the change."</small></span>
-                    <input name="form[reason]" maxlength="500" autocomplete="off"/>
-                </label>
-            </fieldset>
-            <If when=move || locked><p class="muted">"Only administrators change these settings."</p></If>
-            <FormProblem problem=problem/>
-            <div class="buttons">
-                <button class="primary" disabled=move || locked || busy.get()>{move || (if busy.get() { "Saving…" } else { "Save" }).to_owned()}</button>
-                <button class="with-script" r#type="button" disabled=move || !live.may(Right::Write(Area::Synchronization)) on:click=move |_| runs.test_connection()>"Test connection"</button>
-            </div>
-        </form>
+        <section class="panel stack" aria-labelledby="connection">
+            <h2 id="connection">"Connection"</h2>
+            <p class="muted">"Tests the connection to the Primary as it is saved, check by check."</p>
+            <form method="post" action="/fn/test-connection" class="buttons" on:submit=move |event| {
+                event.prevent_default();
+                runs.test_connection();
+            }>
+                <button disabled=move || !live.may(Right::Write(Area::Synchronization))>"Test connection"</button>
+            </form>
+        </section>
     }
     .into_any()
 }
@@ -289,77 +231,8 @@ fn NoScriptSessions() -> impl IntoView {
                     <input r#type="hidden" name="preview" value="true"/>
                     <button>"Preview"</button>
                 </form>
-                <form method="post" action="/fn/test-connection"><button>"Test connection"</button></form>
             </div>
         </div>
-    }
-    .into_any()
-}
-
-/// The last runs: those of the live stream, and before it those that came with the page.
-#[component]
-fn History(first: SynchronizationView) -> impl IntoView {
-    let live = Live::of_page();
-    let first = StoredValue::new(first);
-    let runs = Memo::new(move || {
-        let told = live.read(|o| o.synchronization.as_ref().map(|s| (s.running.clone(), s.history.clone())));
-        let (running, history) = told.unwrap_or_else(|| first.with_value(|f| (f.running.clone(), f.history.clone())));
-        let ended: Vec<_> = history.into_iter().filter(|run| running.iter().all(|r| r.run != run.run)).collect();
-        running.into_iter().chain(ended).collect::<Vec<_>>()
-    });
-    view! {
-        <section class="panel" aria-labelledby="history">
-            <h2 id="history">"Last runs"</h2>
-            <div class="table-wrap" tabindex="0" role="region" aria-label="Table of the last runs">
-                <table class="runs">
-                    <caption class="visually-hidden">"The last runs, the newest first"</caption>
-                    <thead>
-                        <tr>
-                            <th scope="col">"Started"</th>
-                            <th scope="col">"Kind"</th>
-                            <th scope="col">"By"</th>
-                            <th scope="col">"Result"</th>
-                            <th scope="col" class="number">"Took"</th>
-                        </tr>
-                    </thead>
-                    <tbody>
-                        {move || runs.get().into_iter().map(|run| view! { <RunRow run=run/> }.into_any()).collect_view()}
-                    </tbody>
-                </table>
-            </div>
-            <If when=move || runs.with(Vec::is_empty)><p class="muted">"No run yet. Start one above, or wait for the schedule."</p></If>
-        </section>
-    }
-    .into_any()
-}
-
-#[component]
-fn RunRow(run: RunView) -> impl IntoView {
-    let live = Live::of_page();
-    let kind = match (run.kind, run.preview) {
-        (SyncKind::Events, _) => "events",
-        (SyncKind::Sessions, false) => "sessions",
-        (SyncKind::Sessions, true) => "sessions, preview",
-    };
-    let state = match run.state {
-        RunState::Running => Some("running"),
-        RunState::Failed => Some("failed"),
-        RunState::Cancelled => Some("cancelled"),
-        RunState::Succeeded => None,
-    };
-    let tone = run_tone(&run);
-    let details = run.error.as_ref().map(|error| {
-        let href = query::address("/application-log", &[("id", &error.log_id.to_string())]);
-        view! { " " <a href=href>"details"</a> }.into_any()
-    });
-    view! {
-        <tr>
-            <td><When at=Some(run.started_at) seconds=true/></td>
-            <th scope="row">{kind}</th>
-            <td class="muted">{run.by.clone()}</td>
-            <td>{state.map(|word| view! { <Badge tone=tone text=word/> " " }.into_any())}{words::run_result(&run)}{details}</td>
-            <td class="number">{words::run_took(&run, live.now.get_untracked())}</td>
-        </tr>
     }
     .into_any()
 }

@@ -136,7 +136,7 @@ pub fn picture(overview: &Overview, zone: &Zone, now: i64) -> Picture {
         link_stroke: match peer.map(|p| p.state) {
             Some(PeerState::Up) if server.phase != Phase::Paused => Stroke::Thick,
             Some(PeerState::Up | PeerState::Unknown) => Stroke::Thin,
-            Some(PeerState::Down) => Stroke::Broken,
+            Some(PeerState::Down | PeerState::Refused) => Stroke::Broken,
             None => Stroke::Absent,
         },
         primary,
@@ -158,11 +158,19 @@ fn stands_in(server: &ServerView) -> bool {
     server.role == ServerRole::Backup && (primary_down || server.phase == Phase::Takeover)
 }
 
+/// Whether the Primary does not let the Backup take part.
+fn is_refused(peer: Option<&PeerView>) -> bool {
+    peer.is_some_and(|peer| peer.state == PeerState::Refused)
+}
+
 /// The state of this server in a word or two, and its tone.
 #[must_use]
 pub fn own_state(server: &ServerView) -> (Tone, &'static str) {
     if stands_in(server) && server.phase == Phase::Standby {
         return (Tone::Attention, "stands in");
+    }
+    if server.role == ServerRole::Backup && is_refused(server.peer.as_ref()) {
+        return (Tone::Attention, "refused by the Primary");
     }
     (phase_tone(server.phase), server.phase.title())
 }
@@ -198,6 +206,8 @@ fn peer_box(peer: &PeerView, zone: &Zone, now: i64) -> ServerBox {
     let (tone, state) = match (peer.state, &peer.phase) {
         (PeerState::Down, _) => (Tone::Down, "down"),
         (PeerState::Unknown, _) => (Tone::Neutral, "not heard of yet"),
+        (PeerState::Refused, _) if peer.role == ServerRole::Primary => (Tone::Attention, "refuses this Backup"),
+        (PeerState::Refused, _) => (Tone::Attention, "is refused"),
         (PeerState::Up, Some(phase)) => (phase_tone(phase.phase), phase.phase.title()),
         (PeerState::Up, None) => (Tone::Neutral, "answers"),
     };
@@ -212,6 +222,11 @@ fn peer_box(peer: &PeerView, zone: &Zone, now: i64) -> ServerBox {
             second.extend(peer.position.map(|n| format!("position {}", grouped(n))));
             second.extend(peer.clock_skew_ms.map(skew));
             lines.push(second.join(" · "));
+        }
+        PeerState::Refused => {
+            lines.push(format!("since {}", zone.exact(peer.since, now)));
+            lines.extend(peer.last_error.clone());
+            lines.extend(peer.position.map(|n| format!("last seen at position {}", grouped(n))));
         }
         PeerState::Down => {
             let since = peer.last_contact.unwrap_or(peer.since);
@@ -278,6 +293,11 @@ fn agent_lines(overview: &Overview, primary: &ServerBox, backup: Option<&ServerB
 
 fn agents(overview: &Overview) -> Note {
     let a = &overview.agents;
+    let server = &overview.server;
+    if server.role == ServerRole::Backup && is_refused(server.peer.as_ref()) && a.on_backup == 0 && a.total > 0 {
+        let unknown = "the Primary does not tell how they are".to_owned();
+        return Note { tone: Tone::Neutral, title: counted(a.total, "agent", "agents"), lines: vec![unknown] };
+    }
     let mut tone = if a.total == 0 { Tone::Neutral } else { Tone::Ok };
     let touch = match (a.total, a.in_touch) {
         (0, _) => "none enrolled yet".into(),
@@ -313,7 +333,7 @@ fn link(overview: &Overview, zone: &Zone, now: i64) -> Note {
     });
     let seen = |at: Option<i64>| at.map(|at| format!("last contact {}", zone.exact(at, now)));
     match peer.state {
-        PeerState::Down => Note {
+        PeerState::Down | PeerState::Refused => Note {
             tone: Tone::Down,
             title: "not synchronizing".into(),
             lines: last_success.into_iter().chain(seen(peer.last_contact)).collect(),
@@ -426,6 +446,9 @@ fn answers(overview: &Overview, certificate: &Note) -> [Answer; 3] {
             (Tone::Attention, "Yes, without its Primary", "This Backup", own)
         }
         (ServerRole::Backup, Some(PeerState::Up)) => (Tone::Ok, "Yes", "The Primary", peer_name),
+        (ServerRole::Backup, Some(PeerState::Refused)) => {
+            (Tone::Attention, "Yes", "The Primary", format!("{peer_name}, which refuses this Backup"))
+        }
         (ServerRole::Backup, _) => {
             (Tone::Neutral, "Not known yet", "Not known yet", "the Primary has not been heard of".to_owned())
         }
@@ -434,6 +457,7 @@ fn answers(overview: &Overview, certificate: &Note) -> [Answer; 3] {
     let (spare, name) = match (server.role, peer.map(|p| p.state)) {
         (ServerRole::Primary, None) => (Tone::Attention, format!("{name}, with no Backup")),
         (ServerRole::Primary, Some(PeerState::Down)) => (Tone::Attention, format!("{name}, with its Backup down")),
+        (ServerRole::Primary, Some(PeerState::Refused)) => (Tone::Attention, format!("{name}, and refuses its Backup")),
         (_, Some(PeerState::Down)) => (Tone::Attention, name),
         _ => (tone, name),
     };

@@ -47,6 +47,15 @@ pub fn test_result(report: &TestReport) -> String {
     if report.ok {
         return format!("The connection is in order: all {} checks passed.", report.checks.len());
     }
+    checks_result(report)
+}
+
+/// What a test found: that all is in order, or which check failed.
+#[must_use]
+pub fn checks_result(report: &TestReport) -> String {
+    if report.ok {
+        return format!("All {} checks passed.", report.checks.len());
+    }
     match report.checks.iter().find(|check| check.ok == Some(false)) {
         Some(check) => format!("The check \u{201c}{}\u{201d} failed. {}", check_name(&check.name), check.detail),
         None => "Not all checks were made.".into(),

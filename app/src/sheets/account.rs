@@ -4,7 +4,7 @@ use userlock_core::api::Problem;
 
 use super::{Outcome, spec::Given};
 use crate::{
-    api::{Caller, Refused},
+    api::{Caller, Refused, problem},
     ports::SharedPorts,
     sheet::{Field, Form, Group, Kind, Saved, Sheet},
 };
@@ -69,7 +69,9 @@ pub async fn change_own_password(
     given: Given,
     reason: Option<String>,
 ) -> Outcome<Saved> {
-    super::refuse_read_only(ports.read_only().as_ref())?;
+    if let Some(why) = ports.read_only() {
+        return Err(problem(409, "read_only_on_backup", "This cannot be changed here", &why.reason));
+    }
     // Every character of a password counts, spaces too.
     let [current, new, again] = FIELDS.map(|(name, ..)| given.get(name).cloned().unwrap_or_default());
     if new != again {

@@ -1,11 +1,11 @@
 //! The history of the zone's settings: which revisions there were, what each changed, and going back to one.
 
-use userlock_core::api::{RevisionDifference, RevisionView};
+use userlock_core::api::RevisionView;
 
-use super::{Outcome, cell, columns, nothing, reason_field, titled};
+use super::{Outcome, cell, changes, columns, nothing, reason_field, sections::title_of, titled};
 use crate::{
     api::{Area, Caller, Right},
-    ports::SharedPorts,
+    ports::{Compared, SharedPorts},
     present::query,
     sheet::{Action, Cell, Row, Saved, Sheet, Table},
 };
@@ -33,7 +33,7 @@ async fn list(ports: SharedPorts, caller: Caller, cursor: String) -> Outcome<She
             cell(view.n.to_string()),
             Cell { text: String::new(), at: Some(view.at) },
             cell(view.by),
-            cell(view.section),
+            cell(title_of(&view.section)),
             cell(view.reason.unwrap_or_default()),
         ],
         action: None,
@@ -57,36 +57,31 @@ async fn list(ports: SharedPorts, caller: Caller, cursor: String) -> Outcome<She
 }
 
 async fn one(ports: SharedPorts, caller: Caller, n: u64, with: Option<u64>) -> Outcome<Sheet> {
-    let RevisionDifference { revision, before, changes } = ports.revision(caller.clone(), n, with).await?;
+    let Compared { revision, before, changes } = ports.revision(caller.clone(), n, with).await?;
     let general = ports.section("general".to_owned()).await?;
-    let rows = changes.into_iter().map(|change| Row {
-        href: None,
-        cells: vec![
-            cell(change.field),
-            cell(change.from.unwrap_or_else(|| "\u{2014}".into())),
-            cell(change.to.unwrap_or_else(|| "\u{2014}".into())),
-        ],
-        action: None,
-    });
     let latest = ports.overview().await?.server.settings_revision.n;
-    let compared = match &before {
-        Some(before) => format!("Compared with revision {}", before.n),
-        None => "The first that this server knows".to_owned(),
-    };
-    let table = Table {
-        heading: compared,
-        columns: columns(&["Setting", "Was", "Became"]),
-        add: (latest > n)
-            .then(|| (format!("/properties/history/{latest}/{n}"), "Compare the present one with it".to_owned())),
-        rows: rows.collect(),
-        empty: "Nothing differs that you may see.".into(),
-        ..Table::default()
-    };
+    let what = title_of(&revision.section);
+    let mut tables = changes::tables(changes, &ports.events(), before.is_none());
+    if tables.is_empty() {
+        tables.push(Table {
+            heading: "Nothing differs".into(),
+            empty: "Or nothing that you may see.".into(),
+            ..Table::default()
+        });
+    }
+    if let Some(table) = tables.first_mut() {
+        table.note = match &before {
+            Some(before) => format!("Compared with revision {}.", before.n),
+            None => "It is the first that this server knows.".to_owned(),
+        };
+        table.add = (latest > n)
+            .then(|| (format!("/properties/history/{latest}/{n}"), "Compare the present one with it".to_owned()));
+    }
     let back =
         general.read_only.is_none() && caller.may(Right::Write(Area::Settings)) && revision.section != "security";
     let restore = Action {
         action: "/fn/restore-revision".into(),
-        button: format!("Bring back {} as of revision {n}", revision.section),
+        button: format!("Bring back {what} as of revision {n}"),
         note: "Makes a new revision in which this section is what it was in this one. Other sections stay as they are."
             .into(),
         danger: false,
@@ -96,9 +91,9 @@ async fn one(ports: SharedPorts, caller: Caller, n: u64, with: Option<u64>) -> O
     let reason = revision.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
     Ok(Sheet {
         title: titled(&format!("Revision {n}")),
-        note: format!("{} changed {}{reason}", revision.by, revision.section),
+        note: format!("{} changed {what}{reason}", revision.by),
         read_only: general.read_only,
-        tables: vec![table],
+        tables,
         actions: if back { vec![restore] } else { Vec::new() },
         ..Sheet::default()
     })
@@ -120,6 +115,6 @@ pub async fn restore(
         etag,
         text: format!("What revision {n} changed is back as it was then."),
         to: "/properties/history".into(),
-        secret: None,
+        ..Saved::default()
     })
 }

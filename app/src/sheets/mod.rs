@@ -1,6 +1,9 @@
 //! The pages of Properties, laid out on the server: see [`crate::sheet`].
 
 mod account;
+mod again;
+mod certificate;
+mod changes;
 mod history;
 mod notifications;
 mod own;
@@ -8,53 +11,74 @@ mod rules;
 mod sections;
 mod security;
 mod spec;
+mod test;
 
 use serde_json::{Map, Value};
-use userlock_core::api::{Problem, ReadOnly, SectionBody, TestReport};
+use userlock_core::api::{Problem, SectionBody};
 
+pub use again::{Typed, told_beside};
 pub use sections::SECTIONS;
 pub use spec::Given;
 
 use crate::{
     api::{Area, Caller, Refused, Right},
     ports::SharedPorts,
-    sheet::{Action, Cell, Field, Form, Saved, Sheet},
+    present::words,
+    sheet::{Cell, Field, Form, Saved, Sheet},
 };
 
 /// What a call gives, or why it was refused.
 type Outcome<T> = Result<T, Problem>;
 
+/// Pages with the same rights and the same server functions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pages {
+    /// Properties, Security excepted.
+    Properties,
+    /// Properties > Security.
+    Security,
+    /// Protected accounts.
+    Rules,
+}
+
+impl Pages {
+    /// The area of their rights.
+    #[must_use]
+    pub fn area(self) -> Area {
+        match self {
+            Self::Properties => Area::Settings,
+            Self::Security => Area::Security,
+            Self::Rules => Area::ProtectedAccounts,
+        }
+    }
+
+    /// The server function that takes their forms.
+    #[must_use]
+    pub fn action(self) -> &'static str {
+        match self {
+            Self::Properties => "/fn/change-section",
+            Self::Security => "/fn/change-security",
+            Self::Rules => "/fn/change-rule",
+        }
+    }
+}
+
+/// A form as it came.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// Which section, or which part of one.
+    pub slug: String,
+    /// The revision that was read.
+    pub etag: String,
+    /// Its fields.
+    pub given: Given,
+    /// Why; empty when nothing was told.
+    pub reason: String,
+}
+
 /// A cell with a text.
 fn cell(text: impl Into<String>) -> Cell {
     Cell { text: text.into(), at: None }
-}
-
-/// A button that tests what is kept.
-fn test(slug: &str, button: &str, field: Option<Field>) -> Action {
-    Action {
-        action: "/fn/test-section".into(),
-        button: button.into(),
-        note: "Tests what is saved.".into(),
-        hidden: vec![("slug".into(), slug.into())],
-        field,
-        ..Action::default()
-    }
-}
-
-fn to_field() -> Field {
-    Field { name: "to".into(), label: "Recipient".into(), max: 254, ..Field::default() }
-}
-
-/// Tests a section as it is kept.
-///
-/// # Errors
-/// 404, 422.
-pub async fn test_section(ports: SharedPorts, slug: String, to: String) -> Outcome<TestReport> {
-    match slug.as_str() {
-        "email" => ports.test_email(to).await,
-        "database" => ports.test_database().await,
-        _ => Err(nothing()),
-    }
 }
 
 /// The heads of a table's columns.
@@ -72,75 +96,103 @@ fn nothing() -> Problem {
     crate::api::problem(404, "not_found", "There is no such page", "Properties has no page of this name.")
 }
 
-/// The page of a section, or of the history.
+/// A page, as it is; after a plain form of this page with what was typed into it.
 ///
 /// # Errors
 /// 404, and what the ports refuse.
-pub async fn sheet(ports: SharedPorts, caller: Caller, slug: &str) -> Outcome<Sheet> {
-    if let Some(rest) = slug.strip_prefix("history") {
-        return history::sheet(ports, caller, rest).await;
+pub async fn sheet(pages: Pages, ports: SharedPorts, caller: Caller, slug: &str) -> Outcome<Sheet> {
+    let mut sheet = laid_out(pages, ports, caller, slug).await?;
+    if let Some(typed) = crate::api::take_typed(&sheet) {
+        typed.show(&mut sheet);
     }
-    if slug == "role" {
-        return own::role_sheet(ports, caller).await;
+    Ok(sheet)
+}
+
+async fn laid_out(pages: Pages, ports: SharedPorts, caller: Caller, slug: &str) -> Outcome<Sheet> {
+    match pages {
+        Pages::Rules => rules::sheet(ports, caller, slug).await,
+        Pages::Security => security::sheet(ports, caller, part_of_security(slug)).await,
+        Pages::Properties if slug == "certificate" => certificate::sheet(ports, caller).await,
+        Pages::Properties if slug == "role" => own::role_sheet(ports, caller).await,
+        Pages::Properties => match slug.strip_prefix("history") {
+            Some(rest) => history::sheet(ports, caller, rest).await,
+            None => section_sheet(ports, caller, slug).await,
+        },
     }
+}
+
+fn part_of_security(slug: &str) -> &str {
+    slug.trim_start_matches("security").trim_start_matches('/')
+}
+
+/// The page of a section.
+async fn section_sheet(ports: SharedPorts, caller: Caller, slug: &str) -> Outcome<Sheet> {
     let spec = sections::section(slug).ok_or_else(nothing)?;
-    let body = ports.section(slug.to_owned()).await?;
-    let SectionBody { value, etag, read_only } = body;
-    let editable = read_only.is_none() && caller.may(Right::Write(Area::Settings));
-    let form = Form {
-        action: "/fn/change-section".into(),
+    let SectionBody { value, etag, read_only } = ports.section(slug.to_owned()).await?;
+    let may = caller.may(Right::Write(Area::Settings));
+    let editable = read_only.is_none() && may;
+    let mut form = Form {
+        action: Pages::Properties.action().into(),
         slug: slug.into(),
         etag,
         editable,
         button: "Save".into(),
-        groups: match slug {
-            "notifications" => notifications::with_events(spec::groups(spec.groups, &value), &ports.events(), &value),
-            _ => spec::groups(spec.groups, &value),
-        },
+        groups: spec::groups(spec.groups, &value),
     };
-    let (actions, tables) = match slug {
-        "email" => (vec![test("email", "Send a test", Some(to_field()))], Vec::new()),
-        "database" => (vec![test("database", "Test the database", None)], vec![own::database_table(&ports).await?]),
-        _ => (Vec::new(), Vec::new()),
-    };
-    let actions = if caller.may(Right::Write(Area::Settings)) { actions } else { Vec::new() };
+    let mut tables = Vec::new();
+    match slug {
+        "database" => tables.push(own::database_table(&ports).await?),
+        "notifications" if editable => form.groups.push(notifications::boxes(&ports.events(), &value)),
+        "notifications" => tables = notifications::tables(&ports.events(), &value),
+        _ => {}
+    }
     Ok(Sheet {
-        actions,
-        tables,
         title: titled(spec.title),
         note: spec.note.into(),
         read_only,
         form: Some(form),
+        test: if editable { test::of(slug) } else { None },
+        tables,
         ..Sheet::default()
     })
 }
 
-/// The page of Security, of an account, a role or a token.
+/// Writes what a form gives. A server that refuses every change says so first, whatever the fields are.
 ///
 /// # Errors
-/// 404, and what the ports refuse.
-pub async fn security_sheet(ports: SharedPorts, caller: Caller, slug: &str) -> Outcome<Sheet> {
-    security::sheet(ports, caller, slug.trim_start_matches("security").trim_start_matches('/')).await
+/// 403, 404, 409, 412, 422 with the field.
+pub async fn change(pages: Pages, ports: SharedPorts, caller: Caller, sent: Sent) -> Outcome<Saved> {
+    let section = match pages {
+        Pages::Properties => &sent.slug,
+        Pages::Security => "security",
+        // The rules are read-only where the zone's other settings are.
+        Pages::Rules => "general",
+    };
+    let body = ports.section(section.to_owned()).await?;
+    if let Some(why) = &body.read_only {
+        return Err(crate::api::problem(409, "read_only_on_backup", "This cannot be changed here", &why.reason));
+    }
+    let saved = match pages {
+        Pages::Properties => change_section(ports, caller, sent, &body.value).await,
+        Pages::Security => change_security(ports, caller, sent, body).await,
+        Pages::Rules => {
+            let reason = words::given(&sent.reason);
+            rules::change(ports, caller, sent.slug, sent.etag, sent.given, reason).await
+        }
+    };
+    saved.map_err(again::told_alone)
 }
 
 /// Writes a section as a form gives it.
-///
-/// # Errors
-/// 404, 409, 412, 422 with the field.
-pub async fn change(
-    ports: SharedPorts,
-    caller: Caller,
-    slug: String,
-    etag: String,
-    given: Given,
-    reason: Option<String>,
-) -> Outcome<Saved> {
+async fn change_section(ports: SharedPorts, caller: Caller, sent: Sent, before: &Value) -> Outcome<Saved> {
+    let Sent { slug, etag, given, reason } = sent;
     let spec = sections::section(&slug).ok_or_else(nothing)?;
-    let body = ports.section(slug.clone()).await?;
-    // A server that refuses every change says so first, whatever the fields are.
-    refuse_read_only(body.read_only.as_ref())?;
-    let own = matches!(slug.as_str(), "email" | "database");
-    let mut fields = spec::written(spec.groups, &given, &body.value).map_err(|refused| refused.0)?;
+    let mut fields = spec::written(spec.groups, &given, before).map_err(|refused| refused.0)?;
+    let text = match slug.as_str() {
+        "email" | "database" => "Saved, for this server.",
+        "synchronization" => "Saved. It holds from now on.",
+        _ => "Saved. The Backup has it within seconds.",
+    };
     if slug == "notifications" {
         fields.insert("events".to_owned(), notifications::chosen(&given));
     }
@@ -148,25 +200,15 @@ pub async fn change(
         fields.retain(|_, text| text.as_str() != Some(""));
     }
     let changed = ports
-        .change_section(caller, slug, etag, fields, reason)
+        .change_section(caller, slug, etag, fields, words::given(&reason))
         .await
         .map_err(|problem| labelled(spec.groups, problem))?;
-    let text = if own { "Saved, for this server." } else { "Saved. The Backup has it within seconds." };
     Ok(Saved { etag: changed.etag, text: text.into(), ..Saved::default() })
 }
 
 /// The title of a page of Properties.
 fn titled(title: &str) -> String {
     format!("Properties \u{b7} {title}")
-}
-
-/// # Errors
-/// 409 on a Backup.
-fn refuse_read_only(read_only: Option<&ReadOnly>) -> Outcome<()> {
-    match read_only {
-        Some(why) => Err(crate::api::problem(409, "read_only_on_backup", "This cannot be changed here", &why.reason)),
-        None => Ok(()),
-    }
 }
 
 /// A problem that calls its field as the form does.
@@ -184,30 +226,21 @@ fn labelled(specs: &[spec::GroupSpec], mut problem: Problem) -> Problem {
 }
 
 /// Changes Security: a part of it as a form gives it.
-///
-/// # Errors
-/// 403, 404, 409, 412, 422 with the field.
-pub async fn change_security(
-    ports: SharedPorts,
-    caller: Caller,
-    slug: String,
-    etag: String,
-    given: Given,
-    reason: Option<String>,
-) -> Outcome<Saved> {
-    let body = ports.section("security".to_owned()).await?;
-    refuse_read_only(body.read_only.as_ref())?;
-    let part = slug.trim_start_matches("security").trim_start_matches('/').to_owned();
+async fn change_security(ports: SharedPorts, caller: Caller, sent: Sent, body: SectionBody) -> Outcome<Saved> {
+    let (part, reason) = (part_of_security(&sent.slug), words::given(&sent.reason));
     if part == "tokens/new" {
-        return security::make_token(ports, caller, &given, reason).await;
+        return security::make_token(ports, caller, &sent.given, reason).await;
     }
     // A button of a table does not depend on what else has changed meanwhile.
-    let etag = if part == "tokens/revoke" { body.etag.clone() } else { etag };
+    let etag = if part == "tokens/revoke" { body.etag.clone() } else { sent.etag.clone() };
     let mut section: Map<String, Value> = body.value.as_object().cloned().unwrap_or_default();
-    let (text, to) = security::put(&part, &given, &mut section).map_err(|refused: Refused| refused.0)?;
-    security::Precious::of(&ports, &caller).confirmed(&part, &body.value, &section, &given)?;
+    let (text, to) = security::put(part, &sent.given, &mut section).map_err(|refused: Refused| refused.0)?;
+    security::Precious::of(&ports, &caller).confirmed(part, &body.value, &section, &sent.given)?;
     let changed = ports.change_section(caller, "security".to_owned(), etag, section, reason).await;
     let changed = changed.map_err(|mut problem| {
+        if let Some(rest) = problem.detail.strip_prefix("session_minutes:") {
+            problem.detail = format!("Session length:{rest}");
+        }
         // The form has one account or one role, and calls its fields otherwise than the list of all of them.
         for list in ["accounts", "roles", "tokens"] {
             if let Some(rest) = problem.detail.strip_prefix(&format!("{list}: ")) {
@@ -220,10 +253,11 @@ pub async fn change_security(
         }
         problem
     })?;
-    Ok(Saved { etag: changed.etag, text, to, secret: None })
+    Ok(Saved { etag: changed.etag, text, to, ..Saved::default() })
 }
 
 pub use account::{account_sheet, change_own_password};
+pub use certificate::{discard as discard_certificate, prepare as prepare_certificate, take_up as use_certificate};
 pub use history::restore;
 pub use own::{leave_zone, remove_backup, restore_own};
-pub use rules::{change as change_rule, sheet as rules_sheet};
+pub use test::test;

@@ -1,38 +1,67 @@
-//! Which events somebody is told of: a box for each.
+//! Which events somebody is told of: a box for each, or where they cannot be changed those that are ticked.
 
 use serde_json::{Value, json};
 
-use super::spec::Given;
-use crate::sheet::{Field, Group, Kind};
+use super::{cell, columns, spec::Given};
+use crate::{
+    present::number::counted,
+    sheet::{Field, Group, Kind, Row, Table},
+};
 
 /// What the name of a box begins with; the event's id follows.
 const BOX: &str = "event-";
 
-/// The groups with a box for each event (id, name, meaning); those of the section are ticked.
-pub fn with_events(mut groups: Vec<Group>, events: &[(u32, &str, &str)], section: &Value) -> Vec<Group> {
-    let chosen: Vec<u64> = section
-        .get("events")
-        .and_then(Value::as_array)
-        .map(|ids| ids.iter().filter_map(Value::as_u64).collect())
-        .unwrap_or_default();
-    let field = |(id, name, meaning): &(u32, &str, &str)| {
-        let on = chosen.contains(&u64::from(*id));
-        Field {
-            name: format!("{BOX}{id}"),
-            label: format!("{id} {}", name.to_lowercase().replace('_', " ")),
-            kind: Kind::Check,
-            value: on.to_string(),
-            text: if on { "told" } else { "not told" }.to_owned(),
-            options: vec![("true".to_owned(), (*meaning).to_owned())],
-            ..Field::default()
-        }
+/// An event: its id, its name and what it means.
+type Event = (u32, &'static str, &'static str);
+
+/// What an event is called.
+pub fn name_of((id, name, _): &Event) -> String {
+    format!("{id} {}", name.to_lowercase().replace('_', " "))
+}
+
+fn is_chosen(section: &Value, (id, ..): &Event) -> bool {
+    let chosen = section.get("events").and_then(Value::as_array);
+    chosen.is_some_and(|ids| ids.iter().any(|chosen| chosen.as_u64() == Some(u64::from(*id))))
+}
+
+/// A box for each event; those of the section are ticked.
+pub fn boxes(events: &[Event], section: &Value) -> Group {
+    let field = |event: &Event| Field {
+        name: format!("{BOX}{}", event.0),
+        label: name_of(event),
+        kind: Kind::Check,
+        value: is_chosen(section, event).to_string(),
+        text: if is_chosen(section, event) { "told" } else { "not told" }.to_owned(),
+        options: vec![("true".to_owned(), event.2.to_owned())],
+        ..Field::default()
     };
-    groups.push(Group {
+    Group {
         heading: "Events".to_owned(),
         note: "Warnings and errors of the application log.".to_owned(),
         fields: events.iter().map(field).collect(),
-    });
-    groups
+    }
+}
+
+/// The events of the section, and behind them the others, for who only reads it.
+pub fn tables(events: &[Event], section: &Value) -> Vec<Table> {
+    let (chosen, others): (Vec<&Event>, Vec<&Event>) = events.iter().partition(|event| is_chosen(section, event));
+    let row = |event: &&Event| Row { cells: vec![cell(name_of(event)), cell(event.2)], ..Row::default() };
+    let told = Table {
+        heading: format!("Told of {} of {}", chosen.len(), counted(events.len() as u64, "event", "events")),
+        columns: columns(&["Event", "What it means"]),
+        rows: chosen.iter().map(row).collect(),
+        empty: "Nobody is told of any event.".into(),
+        ..Table::default()
+    };
+    let rest = Table {
+        heading: format!("Not told of {}", counted(others.len() as u64, "event", "events")),
+        folded: true,
+        columns: columns(&["Event", "What it means"]),
+        rows: others.iter().map(row).collect(),
+        empty: "All events are told of.".into(),
+        ..Table::default()
+    };
+    vec![told, rest]
 }
 
 /// The ids of the boxes that are ticked.
@@ -44,13 +73,22 @@ pub fn chosen(given: &Given) -> Value {
 mod tests {
     use super::*;
 
+    const EVENTS: [Event; 2] = [(1203, "SYNC_TIMEOUT", "No answer."), (1206, "SYNC_NOT_ADMINISTRATOR", "No right.")];
+
     #[test]
     fn each_event_has_a_box_and_those_that_are_ticked_are_taken() {
-        let events = [(1203, "SYNC_TIMEOUT", "No answer."), (1206, "SYNC_NOT_ADMINISTRATOR", "No right.")];
-        let groups = with_events(Vec::new(), &events, &json!({ "events": [1206] }));
-        let shown: Vec<_> = groups[0].fields.iter().map(|f| (f.name.as_str(), f.value.as_str())).collect();
+        let group = boxes(&EVENTS, &json!({ "events": [1206] }));
+        let shown: Vec<_> = group.fields.iter().map(|f| (f.name.as_str(), f.value.as_str())).collect();
         assert_eq!(shown, [("event-1203", "false"), ("event-1206", "true")]);
         let given = Given::from([("event-1203".into(), "true".into()), ("recipients".into(), String::new())]);
         assert_eq!(chosen(&given), json!([1203]));
+    }
+
+    #[test]
+    fn who_only_reads_sees_what_is_ticked_and_the_rest_folded() {
+        let tables = tables(&EVENTS, &json!({ "events": [1206] }));
+        let shown = |table: &Table| (table.heading.clone(), table.folded, table.rows[0].cells[0].text.clone());
+        assert_eq!(shown(&tables[0]), ("Told of 1 of 2 events".into(), false, "1206 sync not administrator".into()));
+        assert_eq!(shown(&tables[1]), ("Not told of 1 event".into(), true, "1203 sync timeout".into()));
     }
 }

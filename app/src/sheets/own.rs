@@ -2,7 +2,7 @@
 
 use userlock_core::api::{DatabaseState, DatabaseStatus, OwnRevision, ServerRole};
 
-use super::{Outcome, cell, columns, reason_field, titled};
+use super::{Outcome, cell, changes, columns, reason_field, sections::title_of, titled};
 use crate::{
     api::{Area, Caller, Right},
     ports::SharedPorts,
@@ -94,14 +94,18 @@ pub async fn database_table(ports: &SharedPorts) -> Outcome<Table> {
 
 /// The last changes of this server's own settings.
 pub async fn changes_table(ports: &SharedPorts) -> Outcome<Table> {
+    let fields = |change: &OwnRevision| {
+        let labels: Vec<_> = change.changed.iter().map(|field| changes::label_of(&change.section, field)).collect();
+        labels.join(", ")
+    };
     let row = |change: OwnRevision| Row {
         href: Some(format!("/properties/history/own/{}", change.revision)),
         cells: vec![
             cell(change.revision.to_string()),
             Cell { text: String::new(), at: Some(change.at) },
-            cell(change.by),
-            cell(change.section),
-            cell(change.changed.join(", ")),
+            cell(&change.by),
+            cell(title_of(&change.section)),
+            cell(fields(&change)),
             cell(change.reason.unwrap_or_default()),
         ],
         action: None,
@@ -120,26 +124,10 @@ pub async fn changes_table(ports: &SharedPorts) -> Outcome<Table> {
 pub async fn change_sheet(ports: SharedPorts, caller: Caller, n: u64) -> Outcome<Sheet> {
     let change = ports.own_revision(n).await?;
     let etag = ports.section("email".to_owned()).await?.etag;
-    let value = |document: &serde_json::Value, field: &str| {
-        let value = document.get(&change.section).and_then(|section| section.get(field));
-        cell(value.map_or_else(|| "\u{2014}".to_owned(), |v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)))
-    };
-    let row = |field: &String| {
-        let cells = match field.as_str() {
-            "password" => vec![cell(field), cell("(secret)"), cell("(secret)")],
-            _ => vec![cell(field), value(&change.before, field), value(&change.after, field)],
-        };
-        Row { cells, ..Row::default() }
-    };
-    let table = Table {
-        heading: format!("What changed in {}", change.section),
-        columns: columns(&["Setting", "Was", "Became"]),
-        rows: change.changed.iter().map(row).collect(),
-        ..Table::default()
-    };
+    let what = title_of(&change.section);
     let restore = Action {
         action: "/fn/restore-own-revision".into(),
-        button: format!("Bring back {} as of change {n}", change.section),
+        button: format!("Bring back {what} as of change {n}"),
         note: "Makes a new change by which this section is what it became by this one. A password stays as it is now."
             .into(),
         hidden: vec![("n".into(), n.to_string()), ("etag".into(), etag)],
@@ -149,8 +137,8 @@ pub async fn change_sheet(ports: SharedPorts, caller: Caller, n: u64) -> Outcome
     let reason = change.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     Ok(Sheet {
         title: titled(&format!("Change {n} of this server")),
-        note: format!("{} changed {}{reason}", change.by, change.section),
-        tables: vec![table],
+        note: format!("{} changed {what}{reason}", change.by),
+        tables: vec![changes::own_table(&change)],
         actions: if caller.may(Right::Write(Area::Settings)) { vec![restore] } else { Vec::new() },
         ..Sheet::default()
     })
@@ -168,5 +156,10 @@ pub async fn restore_own(
     reason: Option<String>,
 ) -> Outcome<Saved> {
     let etag = ports.restore_own(caller, n, etag, reason).await?;
-    Ok(Saved { etag, text: format!("What change {n} made is back."), to: "/properties/history".into(), secret: None })
+    Ok(Saved {
+        etag,
+        text: format!("What change {n} made is back."),
+        to: "/properties/history".into(),
+        ..Saved::default()
+    })
 }

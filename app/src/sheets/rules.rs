@@ -34,6 +34,20 @@ fn limit_of(limits: &Limits, field: &str) -> Option<u32> {
     limits.each().find(|(name, _)| *name == field).and_then(|(_, limit)| limit)
 }
 
+/// What a limit is called, by its field.
+pub(super) fn limit_name(field: &str) -> Option<&'static str> {
+    LIMITS.iter().find(|(known, _)| *known == field).map(|(_, word)| *word)
+}
+
+/// How a limit reads.
+pub(super) fn limit_words(limit: Option<u32>) -> String {
+    match limit {
+        None => "not configured".to_owned(),
+        Some(0) => "none at all".to_owned(),
+        Some(n) => grouped(n.into()),
+    }
+}
+
 fn name_of(subject: &Subject) -> String {
     if subject.kind == SubjectKind::Everybody { "Everybody".into() } else { subject.name.clone() }
 }
@@ -152,11 +166,7 @@ fn rule_sheet(
     };
     let limit = |(field, word): (&str, &str)| {
         let value = limit_of(&limits, field).map(|n| n.to_string()).unwrap_or_default();
-        let text = match limit_of(&limits, field) {
-            None => "not configured".to_owned(),
-            Some(0) => "none at all".to_owned(),
-            Some(n) => grouped(n.into()),
-        };
+        let text = limit_words(limit_of(&limits, field));
         Field {
             name: field.into(),
             label: word.into(),
@@ -235,7 +245,7 @@ fn labelled(mut problem: Problem) -> Problem {
     let label = match name {
         "name" => "Name",
         "kind" => "Subject",
-        other => LIMITS.iter().find(|(field, _)| *field == other).map_or("Reason", |(_, word)| word),
+        other => limit_name(other).unwrap_or("Reason"),
     };
     if let Some(rest) = problem.detail.strip_prefix(&field).and_then(|rest| rest.strip_prefix(':')) {
         problem.detail = format!("{label}:{rest}");
@@ -256,9 +266,7 @@ pub async fn change(
     given: Given,
     reason: Option<String>,
 ) -> Outcome<Saved> {
-    let section = ports.protected_accounts(1, None).await?;
-    super::refuse_read_only(section.read_only.as_ref())?;
-    let saved = |text: String| Saved { etag: String::new(), text, to: HOME.into(), secret: None };
+    let saved = |text: String| Saved { text, to: HOME.into(), ..Saved::default() };
     if let Some(id) = slug.strip_suffix("/delete") {
         let id = id.parse().map_err(|_| no_rule())?;
         ports.delete_protected_account(caller, id, etag, reason).await?;

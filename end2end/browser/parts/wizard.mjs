@@ -87,7 +87,7 @@ export class Way {
 
   static async to(primary) {
     const way = new Way();
-    const tls = { cert: readFileSync(join(primary.data, "server.pem")), key: readFileSync(join(primary.data, "server.key")) };
+    const tls = { cert: readFileSync(join(primary.data, "server.pem")), key: readFileSync(join(primary.data, "server.pem")) };
     way.server = https.createServer(tls, (request, response) => {
       const chunks = [];
       request.on("data", (chunk) => chunks.push(chunk));

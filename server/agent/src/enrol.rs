@@ -13,9 +13,9 @@ use userlock_core::{
 };
 
 use crate::{
-    client::{AddressError, CallError, Clients},
-    files::{Durability, FileError, make_private_dir, read_json, replace_json},
-    reporter::Identity,
+    client::{AddressError, CallError, Clients, parse_fingerprint},
+    files::{Durability, FileError, create_private, make_private_dir, read_json, replace_json},
+    reporter::{Identity, Zone},
 };
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -45,6 +45,17 @@ pub enum EnrolError {
     /// The machine is not enrolled.
     #[error("this machine is not enrolled: run `userlock-agent enrol --string-file FILE --state-dir {}`", .0.display())]
     NotYet(PathBuf),
+    /// The daemon runs.
+    #[error("the daemon of this machine runs: stop it, and try again")]
+    DaemonRuns,
+    /// No server of the zone has this address.
+    #[error("no server of this machine's zone has the address {url}: it knows {}", known.join(", "))]
+    OtherServer {
+        /// What was given.
+        url: String,
+        /// The addresses that are known.
+        known: Vec<String>,
+    },
     /// A server refused.
     #[error("{url} refused: {detail}")]
     Refused {
@@ -65,6 +76,31 @@ struct IdentityFile {
     token: String,
     machine: String,
     servers: Vec<ServerAddress>,
+}
+
+/// Trusts a server of the zone by another certificate from now on, which somebody has compared: for a machine that was
+/// away while all its servers replaced theirs.
+///
+/// # Errors
+/// [`EnrolError`]; then nothing was changed.
+pub fn trust(dir: &Path, url: &str, fingerprint: &str) -> Result<(), EnrolError> {
+    let mut enrolled = read(dir)?;
+    let lock = create_private(&dir.join("lock"))?;
+    lock.try_lock().map_err(|_| EnrolError::DaemonRuns)?;
+    let wanted = url.trim_end_matches('/');
+    let is_it = |server: &&mut ServerAddress| server.url.trim_end_matches('/') == wanted;
+    let mut zone: Option<Zone> = read_json(&dir.join("zone.json"))?;
+    let all = zone.as_mut().map_or(&mut enrolled.servers, |zone| &mut zone.servers);
+    let known = all.iter().map(|server| server.url.clone()).collect();
+    let Some(server) = all.iter_mut().find(is_it) else {
+        return Err(EnrolError::OtherServer { url: url.to_owned(), known });
+    };
+    *server = ServerAddress::new(server.url.clone(), parse_fingerprint(fingerprint)?);
+    match zone {
+        Some(zone) => replace_json(&dir.join("zone.json"), &zone, Durability::Disk)?,
+        None => replace_json(&file(dir), &enrolled, Durability::Disk)?,
+    }
+    Ok(())
 }
 
 fn file(dir: &Path) -> PathBuf {
@@ -184,6 +220,30 @@ mod tests {
         one.be(Mood::Broken);
         let nobody = enrol(enrolment("the zone key", &[&one]), "pc", dir.path()).await;
         assert!(matches!(nobody, Err(EnrolError::Nobody(_))));
+    }
+
+    #[tokio::test]
+    async fn a_server_is_trusted_by_the_certificate_that_somebody_compared() {
+        let one = Fake::start();
+        let dir = tempfile::tempdir().unwrap();
+        let digits = "ab".repeat(32);
+        let url = one.address.url.clone();
+        assert!(matches!(trust(dir.path(), &url, &digits), Err(EnrolError::NotYet(_))));
+        enrol(enrolment("the zone key", &[&one]), "pc", dir.path()).await.unwrap();
+        assert!(matches!(trust(dir.path(), "https://elsewhere", &digits), Err(EnrolError::OtherServer { .. })));
+        assert!(matches!(trust(dir.path(), &url, "ab"), Err(EnrolError::Address(_))));
+        assert_eq!(servers(dir.path()).unwrap().first(), Some(&one.address), "nothing was changed");
+        trust(dir.path(), &format!("{url}/"), &digits.to_uppercase()).unwrap();
+        assert_eq!(servers(dir.path()).unwrap(), [ServerAddress::new(&url, &digits)]);
+        // What the servers told later counts from then on.
+        let later = Zone::at_first(vec![ServerAddress { next: Some("x".into()), ..ServerAddress::new(&url, "y") }]);
+        replace_json(&dir.path().join("zone.json"), &later, Durability::Disk).unwrap();
+        trust(dir.path(), &url, &digits).unwrap();
+        let zone: Zone = read_json(&dir.path().join("zone.json")).unwrap().unwrap();
+        assert_eq!(zone.servers, [ServerAddress::new(&url, &digits)], "and the announced one is forgotten");
+        let daemon = create_private(&dir.path().join("lock")).unwrap();
+        daemon.try_lock().unwrap();
+        assert!(matches!(trust(dir.path(), &url, &digits), Err(EnrolError::DaemonRuns)));
     }
 
     #[test]

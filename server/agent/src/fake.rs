@@ -92,7 +92,7 @@ impl Fake {
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let address = ServerAddress { url, fingerprint: String::new() };
+        let address = ServerAddress::new(url, "");
         let inner = Inner {
             mood: Mood::Serving,
             allow: true,

@@ -41,6 +41,19 @@ enum Command {
         #[arg(long)]
         machine: Option<String>,
     },
+    /// Trust a server by another certificate, after you have compared it: for a machine that was away while it was
+    /// replaced.
+    Trust {
+        /// The server's address, as the agent knows it.
+        #[arg(long)]
+        url: String,
+        /// The SHA-256 of its certificate, as its dashboard tells it under Properties > Certificate.
+        #[arg(long)]
+        fingerprint: String,
+        /// Where the agent keeps its files.
+        #[arg(long, default_value = DEFAULT_STATE_DIR)]
+        state_dir: PathBuf,
+    },
     /// Run the daemon.
     Daemon {
         /// Where the agent keeps its files.
@@ -79,6 +92,12 @@ fn main() -> ExitCode {
         Command::Status { socket, json } => status(&socket, json),
         Command::Enrol { string_file, state_dir, machine } => {
             done(in_runtime(enrol_machine(&string_file, &state_dir, machine)))
+        }
+        Command::Trust { url, fingerprint, state_dir } => {
+            let trusted = enrol::trust(&state_dir, &url, &fingerprint).map_err(|error| error.to_string());
+            done(trusted.map(|()| {
+                let _ = writeln!(std::io::stdout(), "{url} is trusted by that certificate. Start the daemon.");
+            }))
         }
         Command::Daemon { state_dir, socket, ignored_services } => {
             log_to_stderr();

@@ -26,6 +26,34 @@ pub struct ServerAddress {
     pub url: String,
     /// The SHA-256 fingerprint of its certificate in lower-case hex; empty for plain HTTP.
     pub fingerprint: String,
+    /// That of the certificate which will take its place, told before it does: whoever knows it trusts both.
+    #[serde(default)]
+    pub next: Option<String>,
+}
+
+impl ServerAddress {
+    /// A server with one certificate, and no other announced.
+    pub fn new(url: impl Into<String>, fingerprint: impl Into<String>) -> Self {
+        Self { url: url.into(), fingerprint: fingerprint.into(), next: None }
+    }
+
+    /// The fingerprints by which the server is known; none for plain HTTP.
+    pub fn pins(&self) -> impl Iterator<Item = &str> {
+        let present = Some(self.fingerprint.as_str()).filter(|digits| !digits.is_empty());
+        present.into_iter().chain(self.next.as_deref())
+    }
+
+    /// The certificate that the server will have shown last: the announced one, if there is one.
+    #[must_use]
+    pub fn newest(&self) -> &str {
+        self.next.as_deref().unwrap_or(&self.fingerprint)
+    }
+
+    /// Whether whoever knows the server so trusts its newest certificate.
+    #[must_use]
+    pub fn trusts_newest_of(&self, server: &Self) -> bool {
+        server.newest().is_empty() || self.pins().any(|pin| pin == server.newest())
+    }
 }
 
 /// What an administrator gives to a machine, as one string: `userlock1.` and this as hex of its JSON.
@@ -131,6 +159,9 @@ pub struct HelloRequest {
     /// Whether it could reach each server when it last tried, by address.
     #[serde(default)]
     pub reaches: Vec<Reach>,
+    /// The fingerprints of the servers' certificates that it trusts and has written down, those announced included.
+    #[serde(default)]
+    pub pins: Vec<String>,
     /// The program and its version.
     pub version: String,
 }
@@ -350,8 +381,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_server_is_known_by_its_certificate_and_by_the_announced_one() {
+        let server = ServerAddress { next: Some("new".into()), ..ServerAddress::new("https://a", "old") };
+        assert_eq!(server.pins().collect::<Vec<_>>(), ["old", "new"]);
+        assert!(server.trusts_newest_of(&server));
+        assert!(ServerAddress::new("https://a", "new").trusts_newest_of(&server), "after it was replaced");
+        assert!(!ServerAddress::new("https://a", "old").trusts_newest_of(&server));
+        let plain = ServerAddress::new("http://127.0.0.1:1", "");
+        assert!(plain.trusts_newest_of(&plain) && plain.pins().next().is_none());
+        let before: ServerAddress = serde_json::from_str(r#"{"url":"https://a","fingerprint":"old"}"#).unwrap();
+        assert_eq!(before, ServerAddress::new("https://a", "old"));
+    }
+
+    #[test]
     fn an_enrolment_string_is_read_back_and_nothing_else_is() {
-        let server = ServerAddress { url: "https://a:8443".into(), fingerprint: "ab".into() };
+        let server = ServerAddress { next: Some("cd".into()), ..ServerAddress::new("https://a:8443", "ab") };
         let enrolment = Enrolment { servers: vec![server], key: "k".into() };
         let text = enrolment.to_text();
         assert_eq!(Enrolment::from_text(&format!(" {text}\n")), Ok(enrolment));

@@ -9,11 +9,12 @@ use std::{
 use axum_server::{Handle, tls_rustls::RustlsConfig};
 use leptos::config::LeptosOptions;
 use tokio_util::sync::CancellationToken;
-use userlock_core::{agent_api::ServerAddress, api::ServerRole};
+use userlock_core::api::ServerRole;
 
 use crate::{
     archive::{self, Archive},
     auth::{Attempts, LocalToken, LocalTokenError, PasswordError, Passwords, SignIns},
+    certificates,
     config::Config,
     dir_lock::{DirLock, DirLockError},
     figures::Figures,
@@ -31,7 +32,7 @@ use crate::{
     },
     sync::Synchronizer,
     tend,
-    tls::{Identity, TlsError},
+    tls::{Certificates, Identity, TlsError},
     zone::{self, StartError, Zone},
 };
 
@@ -74,18 +75,15 @@ pub enum RunError {
     },
 }
 
-/// The certificate that a configuration names, if it does not name plain HTTP.
+/// How the certificate is known that a server of this configuration shows; empty with plain HTTP.
 ///
 /// # Errors
 /// [`TlsError`].
-pub fn identity_of(config: &Config) -> Result<Option<Identity>, TlsError> {
+pub fn fingerprint_of(config: &Config) -> Result<String, TlsError> {
     if config.plain_http {
-        return Ok(None);
+        return Ok(String::new());
     }
-    match &config.tls {
-        Some(files) => Identity::load(&files.cert, &files.key).map(Some),
-        None => Identity::load_from_dir(&config.dir).map(Some),
-    }
+    Ok(Identity::load_from_dir(&config.dir)?.fingerprint())
 }
 
 /// Why a server has ended.
@@ -112,9 +110,8 @@ pub async fn run(config: Config, listener: TcpListener, stop: CancellationToken)
 pub async fn run_until_left(config: Config, listener: TcpListener, stop: CancellationToken) -> Result<Ended, RunError> {
     let _lock = DirLock::acquire(&config.dir)?;
     let socket = |source| RunError::Serve { address: config.listen, source };
-    let identity = identity_of(&config)?;
-    let fingerprint = identity.as_ref().map(Identity::fingerprint).unwrap_or_default();
-    let address = ServerAddress { url: config.public_url.clone(), fingerprint };
+    let certificates = Certificates::open(&config)?;
+    let address = certificates::address(&config.public_url, certificates.as_ref());
     // What serves ends first, then what works, then what writes.
     let working = CancellationToken::new();
 
@@ -137,9 +134,11 @@ pub async fn run_until_left(config: Config, listener: TcpListener, stop: Cancell
     let sync =
         (zone.role() == ServerRole::Backup).then(|| Synchronizer::new(zone.clone(), journal.clone(), working.clone()));
     let archive = Archive::new(&config.dir);
-    let (app, pair) = assemble(&config, &zone, sync.as_ref(), &journal, &product, &archive, &working).await?;
+    let parts = Assembled { zone: &zone, sync: sync.as_ref(), journal: &journal, product: &product };
+    let (app, pair) = assemble(&config, parts, &archive, certificates.as_ref(), &working).await?;
     let tending = tokio::spawn(tend::run(zone.clone(), journal.clone(), notes, working.clone()));
     let broadcasting = tokio::spawn(live::broadcast(app.clone()));
+    let certifying = tokio::spawn(certificates::watch(app.clone()));
     let archiving = tokio::spawn(archive::keep(archive, zone.clone(), journal.clone(), working.clone()));
     if let Some(sync) = &sync {
         sync.start();
@@ -147,13 +146,14 @@ pub async fn run_until_left(config: Config, listener: TcpListener, stop: Cancell
     tell_start(&journal, &zone, &config);
 
     let leaving = app.leaving.clone();
-    let served = serve(app, pair, identity, listener, stop).await.map_err(socket);
+    let tls = certificates.map(|certificates| certificates.serving());
+    let served = serve(app, pair, tls, listener, stop).await.map_err(socket);
     working.cancel();
     if let Some(sync) = &sync {
         sync.stopped().await;
     }
     // They end by themselves when `working` is cancelled; one that panicked has ended too.
-    _ = tokio::join!(tending, broadcasting, archiving);
+    _ = tokio::join!(tending, broadcasting, archiving, certifying);
     journal.record(catalogue::STOPPED, "The server has stopped", details([("role", &zone.role().title())]));
     journal.flush().await;
     // What was answered is on the disk; whoever is still asking now gets no answer.
@@ -166,14 +166,20 @@ pub async fn run_until_left(config: Config, listener: TcpListener, stop: Cancell
     served.map(|()| if leaving.is_cancelled() { Ended::Left } else { Ended::Stopped })
 }
 
+/// What is there before the handlers are.
+struct Assembled<'a> {
+    zone: &'a Zone,
+    sync: Option<&'a Synchronizer>,
+    journal: &'a Journal,
+    product: &'a ProductStore,
+}
+
 /// Puts together what the handlers work with.
 async fn assemble(
     config: &Config,
-    zone: &Zone,
-    sync: Option<&Synchronizer>,
-    journal: &Journal,
-    product: &ProductStore,
+    Assembled { zone, sync, journal, product }: Assembled<'_>,
     archive: &Archive,
+    certificates: Option<&Certificates>,
     stop: &CancellationToken,
 ) -> Result<(App, PairState), RunError> {
     let secure = !config.plain_http;
@@ -201,7 +207,7 @@ async fn assemble(
         local_token: LocalToken::create(&config.dir)?,
         told: Default::default(),
         archive: archive.clone(),
-        own_changes: Default::default(),
+        certificates: certificates.cloned(),
         public_url: config.public_url.clone(),
         secure,
         live: Live::default(),
@@ -230,7 +236,7 @@ fn tell_start(journal: &Journal, zone: &Zone, config: &Config) {
 async fn serve(
     app: App,
     pair: PairState,
-    identity: Option<Identity>,
+    tls: Option<RustlsConfig>,
     listener: TcpListener,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
@@ -251,7 +257,7 @@ async fn serve(
             handle.graceful_shutdown(Some(GRACE));
         }
     });
-    let result = listen(http::router(app, pair), identity, listener, handle).await;
+    let result = listen(http::router(app, pair), tls, listener, handle).await;
     stopper.abort();
     result
 }
@@ -259,20 +265,19 @@ async fn serve(
 /// Answers, with TLS if there is a certificate, until the handle says that it is enough.
 pub(crate) async fn listen(
     router: axum::Router,
-    identity: Option<Identity>,
+    tls: Option<RustlsConfig>,
     listener: TcpListener,
     handle: Handle<SocketAddr>,
 ) -> std::io::Result<()> {
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    match identity {
+    match tls {
         None => {
             let mut server = axum_server::from_tcp(listener)?.handle(handle);
             limit_headers(server.http_builder());
             server.serve(service).await
         }
-        Some(identity) => {
-            let tls = identity.server_config().map_err(std::io::Error::other)?;
-            let mut server = axum_server::from_tcp_rustls(listener, RustlsConfig::from_config(tls))?.handle(handle);
+        Some(tls) => {
+            let mut server = axum_server::from_tcp_rustls(listener, tls)?.handle(handle);
             limit_headers(server.http_builder());
             server.serve(service).await
         }

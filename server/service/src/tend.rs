@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use userlock_core::{
-    api::{Phase, PhaseView, ServerRole},
+    api::{PeerState, Phase, PhaseView, ServerRole},
     pair::STOOD_STILL_MS,
     server::Note,
 };
@@ -38,7 +38,7 @@ async fn seconds(zone: &Zone, journal: &Journal) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut last = monotonic_ms();
     let mut part: u8 = 0;
-    let (mut silence, mut disk) = (Episode::default(), Episode::default());
+    let (mut silence, mut refusal, mut disk) = (Episode::default(), Episode::default(), Episode::default());
     // When all records of both were last equal, by this server's clock: what closed before then is known to both.
     let mut equal_at = None;
     loop {
@@ -54,6 +54,7 @@ async fn seconds(zone: &Zone, journal: &Journal) {
             if let Some(phase) = zone.step() {
                 tell_phase(journal, ServerRole::Primary, &phase);
             }
+            watch_refusal(zone, journal, &mut refusal, now);
             watch_backup(zone, journal, &mut silence, now);
         }
         watch_disk(zone, journal, &mut disk);
@@ -88,11 +89,29 @@ fn tell_phase(journal: &Journal, role: ServerRole, phase: &PhaseView) {
     journal.record(kind, format!("This {} is {}: {}.", role.title(), phase.phase.title(), phase.reason), more);
 }
 
+/// A Backup that asks and is not let in is no spare either, and it is this server's account that must be mended.
+fn watch_refusal(zone: &Zone, journal: &Journal, refusal: &mut Episode, now: u64) {
+    let Some(stored) = zone.stored_peer() else { return };
+    let more = details([("server", &stored.name), ("address", &stored.address.url), ("account", &stored.account)]);
+    let state = zone.peer().state(now);
+    if state == PeerState::Refused {
+        let message = format!(
+            "The Backup {} asks and is refused: its service account {} is not an administrator of this Primary.",
+            stored.name, stored.account
+        );
+        refusal.fail(journal, catalogue::PEER_REFUSED, &stored.account, message, more);
+    } else if state == PeerState::Up {
+        refusal.heal(journal, catalogue::PEER_UP, format!("The Backup {} takes part again.", stored.name), more);
+    }
+}
+
 /// A dead spare must not be found out on the day it is needed.
 fn watch_backup(zone: &Zone, journal: &Journal, silence: &mut Episode, now: u64) {
     let Some(stored) = zone.stored_peer() else { return };
     let last = zone.peer().last_contact();
     let silent = last.is_some_and(|at| now.saturating_sub(at) >= SILENT_MS);
+    // One that is refused is not silent.
+    let silent = silent && zone.peer().state(now) != PeerState::Refused;
     let more = details([("server", &stored.name), ("address", &stored.address.url)]);
     if silent {
         let message = format!(
@@ -100,7 +119,7 @@ fn watch_backup(zone: &Zone, journal: &Journal, silence: &mut Episode, now: u64)
             stored.name
         );
         silence.fail(journal, catalogue::PEER_SILENT, "silent", message, more);
-    } else if last.is_some() {
+    } else if zone.peer().in_contact(now) {
         silence.heal(journal, catalogue::PEER_UP, format!("The Backup {} is heard of again.", stored.name), more);
     }
 }

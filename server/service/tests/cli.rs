@@ -95,7 +95,7 @@ fn a_primary_is_set_up_once_with_its_secrets_private() {
     assert!(about["enrolment"].as_str().unwrap().starts_with("userlock1."));
     assert_eq!(about.get("admin"), None, "the password was given");
     let mode = |path: &str| fs::metadata(place.path().join(path)).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode("data"), mode("data/server.key")), (0o700, 0o600));
+    assert_eq!((mode("data"), mode("data/server.pem")), (0o700, 0o600));
 
     let again = ["setup", "--role", "primary", "--listen", "127.0.0.1:1", "--config-out"];
     let same_config = userlock(place.path(), &[&again[..], &["p.toml", "--dir", "other"]].concat());

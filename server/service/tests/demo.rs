@@ -61,7 +61,7 @@ impl Demo {
 
     async fn get(&self, role: &str, path: &str) -> Option<Value> {
         let text = |name: &str| self.told[role][name].as_str().unwrap().to_owned();
-        let address = ServerAddress { url: text("url"), fingerprint: text("fingerprint") };
+        let address = ServerAddress::new(text("url"), text("fingerprint"));
         let request = client_for(&address).unwrap().get(format!("{}{path}", address.url)).bearer_auth(text("token"));
         let answer = request.timeout(Duration::from_secs(5)).send().await.ok()?;
         answer.error_for_status().ok()?.json().await.ok()

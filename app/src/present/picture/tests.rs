@@ -141,6 +141,29 @@ fn primary_up_and_backup_down() {
 }
 
 #[test]
+fn a_backup_that_is_refused_is_neither_down_nor_standing_in() {
+    let mut o = overview(
+        ServerRole::Backup,
+        Phase::Standby,
+        Some(peer(ServerRole::Primary, PeerState::Refused, Phase::Serving)),
+    );
+    (o.agents.on_backup, o.agents.on_primary) = (0, 0);
+    let drawn = draw(&o);
+    assert_eq!((drawn.primary.tone, drawn.primary.state.as_str()), (Tone::Attention, "refuses this Backup"));
+    assert_eq!(drawn.backup.map(|b| (b.tone, b.state)), Some((Tone::Attention, "refused by the Primary".into())));
+    assert_eq!((drawn.link.tone, drawn.link_stroke), (Tone::Down, Stroke::Broken));
+    assert_eq!((drawn.answers[0].answer.as_str(), drawn.answers[1].answer.as_str()), ("Yes", "The Primary"));
+    assert_eq!(drawn.agents.lines, ["the Primary does not tell how they are"]);
+    let at_primary = draw(&overview(
+        ServerRole::Primary,
+        Phase::Serving,
+        Some(peer(ServerRole::Backup, PeerState::Refused, Phase::Standby)),
+    ));
+    assert_eq!(at_primary.backup.map(|b| b.state), Some("is refused".into()));
+    assert_eq!(at_primary.answers.map(|a| a.tone), [Tone::Ok, Tone::Attention, Tone::Attention]);
+}
+
+#[test]
 fn no_backup_yet() {
     let drawn = draw(&overview(ServerRole::Primary, Phase::Serving, None));
     assert_eq!(drawn.backup, None);

@@ -10,6 +10,7 @@ mod written;
 use userlock_core::{api::SecuritySection, settings::Role};
 
 pub use harm::Precious;
+pub use role::{access_words, area_name};
 pub use token::make_token;
 pub use written::put;
 

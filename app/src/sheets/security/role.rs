@@ -37,6 +37,16 @@ fn area_title(area: Area) -> (&'static str, &'static str) {
     }
 }
 
+/// What an area is called, by its name in the settings.
+pub fn area_name(area: &str) -> Option<&'static str> {
+    Area::ALL.into_iter().find(|known| known.as_str() == area).map(|area| area_title(area).0)
+}
+
+/// How an access reads, by its name in the settings.
+pub fn access_words(access: &str) -> &str {
+    ACCESS.iter().find(|(known, _)| *known == access).map_or(access, |(_, word)| word)
+}
+
 /// What a role gives that is always there.
 pub fn built_in_text(role: Role) -> &'static str {
     match role {

@@ -53,7 +53,7 @@ pub async fn make_token(ports: SharedPorts, caller: Caller, form: &Given, reason
     Ok(Saved {
         etag,
         text: format!("The token {name} is made. Copy it now; it is not shown again."),
-        to: String::new(),
         secret: Some(secret),
+        ..Saved::default()
     })
 }

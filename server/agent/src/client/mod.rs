@@ -8,7 +8,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use userlock_core::agent_api::ServerAddress;
 
 pub use api::{CallError, Server, read_limited};
-pub use tls::{fetch_fingerprint, fingerprint_of};
+pub use tls::{fetch_fingerprint, fingerprint_of, parse_fingerprint};
 
 /// How long a connection may take to be made.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -35,16 +35,17 @@ pub enum AddressError {
     Setup(String),
 }
 
-/// A client that trusts exactly the certificate with this SHA-256 fingerprint (64 hexadecimal digits, colons allowed),
-/// whatever its name and dates are. Without one it makes no TLS connection at all.
+/// A client that trusts exactly the certificates with these SHA-256 fingerprints (64 hexadecimal digits, colons allowed),
+/// whatever their names and dates are. Without one it makes no TLS connection at all.
 ///
 /// It keeps connections alive, follows no redirects and asks no proxy. Timeouts are per request; only
 /// connecting has one of its own.
 ///
 /// # Errors
 /// [`AddressError::BadFingerprint`], or [`AddressError::Setup`].
-pub fn http_client(fingerprint: Option<&str>) -> Result<reqwest::Client, AddressError> {
-    let tls = tls::pinned(fingerprint.map(tls::parse_fingerprint).transpose()?)?;
+pub fn http_client<'a>(fingerprints: impl IntoIterator<Item = &'a str>) -> Result<reqwest::Client, AddressError> {
+    let pins: Result<Vec<_>, _> = fingerprints.into_iter().map(parse_fingerprint).collect();
+    let tls = tls::pinned(pins?)?;
     reqwest::Client::builder()
         .use_preconfigured_tls(tls)
         .http1_only()
@@ -59,19 +60,20 @@ pub fn http_client(fingerprint: Option<&str>) -> Result<reqwest::Client, Address
         .map_err(|error| AddressError::Setup(api::in_full(&error)))
 }
 
-/// A client for this server and no other, after a check of its address.
+/// A client for this server and no other, after a check of its address: its certificate is the known one, or the one that
+/// was announced to take its place.
 ///
 /// # Errors
 /// [`AddressError`].
 pub fn client_for(address: &ServerAddress) -> Result<reqwest::Client, AddressError> {
     let url = parse(&address.url)?;
     if url.scheme() == "http" {
-        return http_client(None);
+        return http_client([]);
     }
     if address.fingerprint.is_empty() {
         return Err(AddressError::NoFingerprint(address.url.clone()));
     }
-    http_client(Some(&address.fingerprint))
+    http_client(address.pins())
 }
 
 /// Reads an address: `https` to anywhere, `http` to a loopback address.
@@ -124,7 +126,7 @@ mod tests {
 
     #[test]
     fn plain_http_goes_nowhere_but_to_this_machine() {
-        let address = |url: &str, fingerprint: &str| ServerAddress { url: url.into(), fingerprint: fingerprint.into() };
+        let address = |url: &str, fingerprint: &str| ServerAddress::new(url, fingerprint);
         let good = "ab".repeat(32);
         for ok in ["http://127.0.0.1:8443", "http://[::1]:8443", "http://localhost:1"] {
             assert!(client_for(&address(ok, "")).is_ok(), "{ok}");

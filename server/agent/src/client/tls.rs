@@ -25,15 +25,18 @@ pub fn fingerprint_of(der: &[u8]) -> String {
 }
 
 /// Reads a fingerprint as people and programs write it; gives its 64 lower-case digits.
-pub(super) fn parse_fingerprint(text: &str) -> Result<String, AddressError> {
+///
+/// # Errors
+/// [`AddressError::BadFingerprint`].
+pub fn parse_fingerprint(text: &str) -> Result<String, AddressError> {
     let digits: String = text.trim().chars().filter(|c| *c != ':').collect::<String>().to_ascii_lowercase();
     let fits = digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit());
     if fits { Ok(digits) } else { Err(AddressError::BadFingerprint(text.chars().take(200).collect())) }
 }
 
-/// A TLS configuration that trusts this fingerprint alone, or nothing.
-pub(super) fn pinned(fingerprint: Option<String>) -> Result<ClientConfig, AddressError> {
-    config(|provider| Arc::new(Pinned { fingerprint, provider }))
+/// A TLS configuration that trusts these fingerprints alone; without any, nothing.
+pub(super) fn pinned(fingerprints: Vec<String>) -> Result<ClientConfig, AddressError> {
+    config(|provider| Arc::new(Pinned { fingerprints, provider }))
 }
 
 fn config(
@@ -46,11 +49,12 @@ fn config(
     Ok(builder.dangerous().with_custom_certificate_verifier(verifier(provider)).with_no_client_auth())
 }
 
-/// Accepts the one certificate. Its name, dates and issuer are not looked at: whoever copied its
-/// fingerprint has already said which it is. That the server has its key is checked as always.
+/// Accepts the one certificate, or the one that was announced to take its place. Names, dates and issuers are not
+/// looked at: whoever copied the fingerprint has already said which it is. That the server has its key is checked as
+/// always.
 #[derive(Debug)]
 struct Pinned {
-    fingerprint: Option<String>,
+    fingerprints: Vec<String>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -63,7 +67,7 @@ impl ServerCertVerifier for Pinned {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
-        if self.fingerprint.as_deref() == Some(fingerprint_of(end_entity).as_str()) {
+        if self.fingerprints.contains(&fingerprint_of(end_entity)) {
             Ok(ServerCertVerified::assertion())
         } else {
             Err(TlsError::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
@@ -214,12 +218,15 @@ mod tests {
         let timeout = Duration::from_secs(5);
         assert_eq!(fetch_fingerprint(&url, timeout).await.unwrap(), fingerprint);
         assert!(fetch_fingerprint("http://127.0.0.1:1", timeout).await.is_err());
-        let get = async |pin: Option<&str>| {
-            super::super::http_client(pin).unwrap().get(&url).timeout(timeout).send().await.map(|r| r.status().as_u16())
+        let get = async |pins: &[&str]| {
+            let http = super::super::http_client(pins.iter().copied()).unwrap();
+            http.get(&url).timeout(timeout).send().await.map(|r| r.status().as_u16())
         };
-        assert_eq!(get(Some(&fingerprint)).await.unwrap(), 200, "whatever name it has");
-        assert_eq!(get(Some(&fingerprint.to_uppercase())).await.unwrap(), 200);
-        assert!(get(Some(&"ab".repeat(32))).await.is_err());
-        assert!(get(None).await.is_err(), "without a pin there is no TLS");
+        let other = "ab".repeat(32);
+        assert_eq!(get(&[&fingerprint]).await.unwrap(), 200, "whatever name it has");
+        assert_eq!(get(&[&fingerprint.to_uppercase()]).await.unwrap(), 200);
+        assert_eq!(get(&[&other, &fingerprint]).await.unwrap(), 200, "it was announced");
+        assert!(get(&[&other]).await.is_err());
+        assert!(get(&[]).await.is_err(), "without a pin there is no TLS");
     }
 }

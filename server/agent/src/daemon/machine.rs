@@ -85,14 +85,12 @@ impl Host for Machine {
         });
     }
 
-    fn zone(&self, zone: &Zone) {
+    fn zone(&self, zone: &Zone) -> io::Result<()> {
         let settings = HookSettings::new(&zone.settings, &self.ignored_services);
         if let Err(error) = self.files.set_settings(&settings) {
             tracing::error!(%error, "what the hook must know could not be written");
         }
-        if let Err(error) = replace_json(&self.dir.join("zone.json"), zone, Durability::Disk) {
-            tracing::error!(%error, "what the servers told could not be written");
-        }
+        replace_json(&self.dir.join("zone.json"), zone, Durability::Disk).map_err(io::Error::other)
     }
 
     fn remember(&self, memory: &Obedience) -> io::Result<()> {

@@ -85,8 +85,9 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()>) -> Result
     let sessions = Sessions::load(&dir, boot, &spool)?;
     let admitted = Admitted::load(&dir, boot, wall_ms());
     let seen = HookFiles::new(&dir).seen()?;
+    let machine_dir = dir.clone();
     let machine = Arc::new(Machine::new(dir, options.ignored_services, Recorded { sessions, admitted, seen }));
-    machine.zone(&zone);
+    machine.zone(&zone).map_err(FileError::new("write", &machine_dir.join("zone.json")))?;
     let host = Arc::<Machine>::clone(&machine);
     let reporter = Reporter::new(Parts { identity, zone, boot, spool, memory, clients: Clients::default(), host })?;
     machine.begin(&reporter, fresh)?;

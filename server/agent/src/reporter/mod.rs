@@ -97,8 +97,14 @@ pub trait Host: Send + Sync + 'static {
     /// [`Reporter::command_result`].
     fn obey(&self, reporter: &Arc<Reporter>, command: Command);
 
-    /// The zone has told other servers or settings.
-    fn zone(&self, _zone: &Zone) {}
+    /// The zone has told other servers or settings. They are written down durably: servers replace a certificate when
+    /// agents say that they know the next one.
+    ///
+    /// # Errors
+    /// They could not be written.
+    fn zone(&self, _zone: &Zone) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Writes down which commands were given, durably. One is obeyed only after that.
     ///

@@ -10,7 +10,10 @@ use userlock_core::{
     id::OriginId,
 };
 
-use super::{Reporter, state::State};
+use super::{
+    Reporter, Zone,
+    state::{State, pins_of},
+};
 use crate::{
     client::{CallError, Server},
     spool::{Draft, Spool, SpoolError},
@@ -187,9 +190,7 @@ impl Reporter {
             let mut state = self.state();
             state.learn(&answer, &self.clients).then(|| state.zone.clone())
         };
-        if let Some(zone) = &zone {
-            self.host.zone(zone);
-        }
+        let learned = zone.is_some_and(|zone| self.write_down(&zone));
         if let Some(anew) = self.must_renew(&request, &answer) {
             self.renew(&anew, &answer)?;
             if request.rank != 0 {
@@ -217,13 +218,29 @@ impl Reporter {
             state.greeted = Some((server.address().url.clone(), origin));
             state.rewinds = 0;
             let heartbeat = heartbeat_ms(&state);
-            state.next_hello = monotonic_ms().saturating_add(heartbeat - jitter(heartbeat / 10));
+            // That a certificate is known is told soon: a server waits for it before it replaces its own.
+            let soon = FIRST_RECHECK_MS + jitter(FIRST_RECHECK_MS);
+            let pause = if learned { soon.min(heartbeat) } else { heartbeat - jitter(heartbeat / 10) };
+            state.next_hello = monotonic_ms().saturating_add(pause);
             news
         };
         if news {
             self.moved();
         }
         Ok(())
+    }
+
+    /// Writes down what the zone told. Whether other certificates are known because of it.
+    fn write_down(&self, zone: &Zone) -> bool {
+        if let Err(error) = self.host.zone(zone) {
+            tracing::error!(%error, "what the servers told could not be written");
+            return false;
+        }
+        let pins = pins_of(&zone.servers);
+        let mut state = self.state();
+        let learned = state.pins != pins;
+        state.pins = pins;
+        learned
     }
 
     fn hello(&self) -> HelloRequest {
@@ -242,6 +259,7 @@ impl Reporter {
             epoch: state.memory.epoch,
             spool: spool.waiting(&state.held),
             reaches: state.reaches.clone(),
+            pins: state.pins.clone(),
             version: concat!("userlock-agent ", env!("CARGO_PKG_VERSION")).into(),
         }
     }

@@ -38,6 +38,8 @@ pub(super) struct State {
     /// Commands taken from this server, which it need not tell again.
     pub(super) taken: Vec<CommandId>,
     pub(super) reaches: Vec<Reach>,
+    /// The fingerprints of the servers' certificates that are written down.
+    pub(super) pins: Vec<String>,
     pub(super) last_contact: Option<i64>,
     pub(super) skew_ms: i64,
     pub(super) dropped_at_one: u64,
@@ -49,7 +51,9 @@ impl State {
     pub(super) fn new(zone: Zone, memory: Obedience, clients: &Clients) -> Result<Self, AddressError> {
         let servers = servers_of(&zone.servers, clients)?;
         let contact = Contact::new(&names(&zone.servers));
+        let pins = pins_of(&zone.servers);
         Ok(Self {
+            pins,
             zone,
             servers,
             contact,
@@ -182,6 +186,11 @@ impl State {
             );
         }
     }
+}
+
+/// The fingerprints by which the servers are known.
+pub(super) fn pins_of(servers: &[ServerAddress]) -> Vec<String> {
+    servers.iter().flat_map(ServerAddress::pins).map(str::to_owned).collect()
 }
 
 fn names(servers: &[ServerAddress]) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! What the HTTP interface and the dashboard show: the JSON of `/api/v1`.
 
+mod certificate;
 mod database;
 mod email;
 mod log;
@@ -11,6 +12,7 @@ mod server;
 mod sessions;
 mod synchronization;
 
+pub use certificate::*;
 pub use database::*;
 pub use email::*;
 pub use log::*;

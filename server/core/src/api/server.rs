@@ -89,6 +89,8 @@ pub enum PeerState {
     Unknown,
     /// It answers.
     Up,
+    /// Both run, and the Primary does not let the Backup take part: it was removed, or its service account lost its right.
+    Refused,
     /// No contact for 5 s.
     Down,
 }

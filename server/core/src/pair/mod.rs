@@ -17,6 +17,9 @@ pub const FORWARD_MS: u64 = 3_000;
 /// A server whose loop stood still for so long treats it as a restart.
 pub const STOOD_STILL_MS: u64 = 5_000;
 
+/// Why a Backup stands by whose Primary does not let it take part.
+const REFUSED: &str = "the Primary answers, and does not let this Backup take part";
+
 /// What a Primary's next state depends on.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PrimaryFacts {
@@ -39,6 +42,8 @@ pub struct BackupFacts {
     pub primary_contact: Option<u64>,
     /// Whether the Primary, when it last answered, was at work.
     pub primary_serves: bool,
+    /// When the Primary last answered that it does not let this server take part: it is there all the same.
+    pub refused: Option<u64>,
     /// When an agent last came that could not reach the Primary.
     pub agent_came: Option<u64>,
 }
@@ -125,7 +130,9 @@ impl Phases {
 
     /// The next state of a Backup. True if that is a change.
     pub fn step_backup(&mut self, facts: BackupFacts, now: u64, wall: i64) -> bool {
-        let lost = now.saturating_sub(facts.primary_contact.unwrap_or(0).max(self.entered_as_backup()));
+        let heard = facts.primary_contact.max(facts.refused).unwrap_or(0);
+        let lost = now.saturating_sub(heard.max(self.entered_as_backup()));
+        let refused = facts.refused > facts.primary_contact;
         let agent_came = facts.agent_came.is_some_and(|at| now.saturating_sub(at) <= lost);
         let takes_over = lost >= TAKEOVER_MS || (lost >= TAKEOVER_WITH_AGENT_MS && agent_came);
         let (phase, reason, waits) = if !facts.joined {
@@ -134,10 +141,16 @@ impl Phases {
             (Phase::Takeover, "the Primary does not answer", "the Primary to serve again")
         } else if facts.paused {
             (Phase::Paused, "an administrator has paused synchronization", "an administrator to resume it")
+        } else if refused {
+            (Phase::Standby, REFUSED, "an administrator to mend what the application log names")
         } else {
             (Phase::Standby, "the Primary serves", "")
         };
         if phase == self.view.phase {
+            // Why it stands by may change; that is no other state.
+            if refused != (self.view.reason == REFUSED) && phase == Phase::Standby {
+                (self.view.reason, self.view.waits_for) = (reason.to_owned(), waits.to_owned());
+            }
             return false;
         }
         *self = Self::at(phase, reason, waits, now, wall);
@@ -188,6 +201,26 @@ mod tests {
         assert!(!phases.step_backup(returning, 20_001, 0), "until the Primary serves");
         assert!(phases.step_backup(BackupFacts { primary_serves: true, ..returning }, 20_002, 0));
         assert_eq!(phases.phase(), Phase::Standby);
+    }
+
+    #[test]
+    fn a_backup_that_is_refused_does_not_take_over_from_a_primary_that_lives() {
+        let facts =
+            BackupFacts { joined: true, primary_contact: Some(1000), primary_serves: true, ..Default::default() };
+        let mut phases = Phases::backup(true, 0, 0);
+        let refused = |at| BackupFacts { refused: Some(at), ..facts };
+        assert!(!phases.step_backup(refused(90_000), 90_500, 0));
+        assert_eq!(phases.view().reason, REFUSED);
+        assert!(!phases.view().waits_for.is_empty());
+        let back = BackupFacts { primary_contact: Some(91_000), ..refused(90_000) };
+        assert!(!phases.step_backup(back, 91_500, 0));
+        assert_eq!(phases.view().reason, "the Primary serves");
+        // Silence counts from the last refusal as from the last contact.
+        assert!(!phases.step_backup(refused(92_000), 151_999, 0));
+        assert!(phases.step_backup(refused(92_000), 152_000, 0));
+        assert_eq!(phases.phase(), Phase::Takeover);
+        assert!(phases.step_backup(refused(160_000), 160_500, 0), "it answers again");
+        assert_eq!((phases.phase(), phases.view().reason.as_str()), (Phase::Standby, REFUSED));
     }
 
     #[test]

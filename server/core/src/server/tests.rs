@@ -12,7 +12,7 @@ use crate::{
 
 fn server(n: u8, role: ServerRole, settings: ZoneSettings) -> Server {
     let change = Change { epoch: Epoch::default(), at: 0, by: "set-up", section: "general", reason: None };
-    let address = ServerAddress { url: String::new(), fingerprint: String::new() };
+    let address = ServerAddress::new("", "");
     let start = Start {
         identity: Identity { server_id: ServerId([n; 16]), zone_id: ZoneId::NIL, name: format!("s{n}"), role, address },
         epoch: Epoch::default(),
@@ -381,6 +381,7 @@ fn a_rewound_agent_is_told_so() {
         epoch: Epoch::default(),
         spool: 0,
         reaches: vec![],
+        pins: vec![],
         version: String::new(),
     };
     let origin = agent.writer.origin;

@@ -103,6 +103,8 @@ pub struct Hello {
     pub name: String,
     /// Where it can be reached.
     pub address: ServerAddress,
+    /// How it knows the server that it speaks with: by which certificates.
+    pub knows: Option<ServerAddress>,
     /// Its phase.
     pub phase: PhaseView,
     /// The epoch that it knows.
@@ -151,6 +153,10 @@ pub struct AgentCounts {
     pub waiting: u64,
     /// Of those in touch, how many could reach the Backup.
     pub reach_backup: u64,
+    /// Of those in touch, how many do not know the Primary's newest certificate, announced or in use, yet.
+    pub lack_primary: u64,
+    /// The same of the Backup's.
+    pub lack_backup: u64,
 }
 
 /// `held`: what the Backup holds, by buckets; and the ranges of those known to differ.

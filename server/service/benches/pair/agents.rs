@@ -76,6 +76,7 @@ impl Agent {
             epoch: Epoch::default(),
             spool: 0,
             reaches: Vec::new(),
+            pins: Vec::new(),
             version: "userlock-bench".to_owned(),
         };
         line.post("/agent/v1/hello", Some(&self.token), &hello).await.during("hello")

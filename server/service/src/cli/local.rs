@@ -11,7 +11,7 @@ use crate::{
     clock,
     config::Config,
     operations::{EnrolmentCreated, TokenCreated, TokenRequest},
-    run::identity_of,
+    run::fingerprint_of,
 };
 
 /// The largest answer that is read, in bytes.
@@ -27,7 +27,7 @@ pub struct Local {
 impl Local {
     /// With the token that the server wrote at its start, or another one.
     pub fn new(config: &Config, token: Option<String>) -> Result<Self, Failure> {
-        let fingerprint = identity_of(config)?.map(|identity| identity.fingerprint()).unwrap_or_default();
+        let fingerprint = fingerprint_of(config)?;
         let mut address = config.listen;
         if address.ip().is_unspecified() {
             address.set_ip(if address.is_ipv4() {
@@ -38,7 +38,7 @@ impl Local {
         }
         let scheme = if config.plain_http { "http" } else { "https" };
         let base = format!("{scheme}://{address}");
-        let http = client_for(&ServerAddress { url: base.clone(), fingerprint })?;
+        let http = client_for(&ServerAddress::new(base.clone(), fingerprint))?;
         let token = match token {
             Some(token) => token,
             None => read_local_token(&config.dir).map_err(|error| {

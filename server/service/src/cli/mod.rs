@@ -1,5 +1,6 @@
 //! The command line. No secret is ever an argument: those come in files, and go out to files or standard output.
 
+mod certificate;
 mod local;
 mod offline;
 mod secrets;
@@ -32,7 +33,13 @@ struct Cli {
 #[derive(Debug, Clone, clap::Args)]
 struct ConfigArg {
     /// The configuration file
-    #[arg(long, value_name = "FILE", env = "USERLOCK_CONFIG", default_value = "/etc/userlock/userlock.toml")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "USERLOCK_CONFIG",
+        default_value = "/etc/userlock/userlock.toml",
+        global = true
+    )]
     config: PathBuf,
 }
 
@@ -46,6 +53,8 @@ enum Command {
     Token(TokenArgs),
     /// Make a new zone key, and print what machines are enrolled with; on a Primary
     Enrolment(OutArgs),
+    /// Show or replace the certificate of the running server
+    Certificate(certificate::CertificateArgs),
     /// Show how the server and its pair are
     Status(status::StatusArgs),
     /// Start a synchronization on a Backup, and wait for its end
@@ -115,6 +124,7 @@ fn run(command: Command) -> Outcome {
         Command::Setup(args) => quietly(setup::setup(args)),
         Command::Token(args) => quietly(local::token(args)),
         Command::Enrolment(args) => quietly(local::enrolment(args)),
+        Command::Certificate(args) => quietly(certificate::certificate(args)),
         Command::Status(args) => quietly(status::status(args)),
         Command::Sync(args) => quietly(sync::sync(args)),
         Command::Demo(args) => quietly(async { Ok(Box::pin(demo::run(args)).await?) }),

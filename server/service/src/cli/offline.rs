@@ -14,7 +14,7 @@ use crate::{
     http::problem::Refusal,
     operations::{EnrolmentCreated, TokenCreated, TokenRequest},
     random,
-    run::identity_of,
+    run::fingerprint_of,
     zone::{self, Zone},
 };
 
@@ -54,8 +54,8 @@ pub async fn enrolment(config: &Config, _lock: DirLock) -> Result<EnrolmentCreat
 }
 
 async fn open(config: &Config) -> Result<Zone, Failure> {
-    let fingerprint = identity_of(config)?.map(|identity| identity.fingerprint()).unwrap_or_default();
-    let address = ServerAddress { url: config.public_url.clone(), fingerprint };
+    let fingerprint = fingerprint_of(config)?;
+    let address = ServerAddress::new(config.public_url.clone(), fingerprint);
     let (zone, _writer, _notes) = zone::open(&config.dir, config.name.clone(), address).await?;
     if zone.role() == ServerRole::Backup {
         return Err("this server is a Backup: the zone's settings are changed on its Primary".into());

@@ -188,7 +188,7 @@ fn plan(args: &SetupArgs, place: &mut Place) -> Result<(Config, ServerAddress), 
     let file = config_text(args, &place.dir, &name, &url);
     let config = Config::read(&args.config_out, &file, [])?;
     let fingerprint = place.identity(&config)?.map(|identity| identity.fingerprint()).unwrap_or_default();
-    Ok((config, ServerAddress { url, fingerprint }))
+    Ok((config, ServerAddress::new(url, fingerprint)))
 }
 
 fn config_text(args: &SetupArgs, dir: &Path, name: &str, public_url: &str) -> String {

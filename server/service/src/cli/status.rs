@@ -75,6 +75,7 @@ fn describe(view: &ServerView) -> String {
         Some(peer) => {
             let state = match peer.state {
                 PeerState::Up => "up",
+                PeerState::Refused => "refused",
                 PeerState::Down => "down",
                 PeerState::Unknown => "not known yet",
             };

@@ -81,7 +81,7 @@ impl Running {
     /// How it is reached and known.
     #[must_use]
     pub fn address(&self) -> ServerAddress {
-        ServerAddress { url: self.url.clone(), fingerprint: self.fingerprint.clone() }
+        ServerAddress::new(self.url.clone(), self.fingerprint.clone())
     }
 }
 
@@ -156,7 +156,7 @@ impl Pair {
 
 impl Told {
     fn address(&self) -> ServerAddress {
-        ServerAddress { url: self.url.clone(), fingerprint: self.fingerprint.clone() }
+        ServerAddress::new(self.url.clone(), self.fingerprint.clone())
     }
 }
 

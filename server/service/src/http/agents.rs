@@ -24,7 +24,6 @@ use userlock_core::{
         EnrolResponse, EventsRequest, EventsResponse, HelloRequest, HelloResponse, HelloVerdict, MAX_BATCH_RECORDS,
         MAX_BODY_BYTES, MAX_RANGES, ServerAddress, TimedCommand,
     },
-    api::ServerRole,
     event::{Lost, MAX_GROUPS, MAX_NAME_BYTES},
     id::AgentId,
     record::{Entry, MAX_MACHINE_BYTES, Machine, Record, Run, RunError},
@@ -185,6 +184,7 @@ async fn hello(
 ) -> Answer<Json<HelloResponse>> {
     let hello: HelloRequest = lenient(request).await?;
     let long = hello.version.len() > MAX_NAME_BYTES || hello.why.len() > 1024 || hello.reaches.len() > 8;
+    let long = long || hello.pins.len() > 8 || hello.pins.iter().any(|pin| pin.len() > MAX_NAME_BYTES);
     if hello.ranges.len() > MAX_RANGES || long {
         return Err(problem::invalid_field("ranges", "a part of this hello is too long"));
     }
@@ -222,7 +222,8 @@ async fn hello(
         );
         state.journal.record(catalogue::AGENT_REWOUND, message, more);
     }
-    let (identity, settings, epoch) = state.zone.read(|s| (s.identity.clone(), Arc::clone(&s.settings), s.epoch));
+    let (own_url, settings, epoch) =
+        state.zone.read(|s| (s.identity.address.url.clone(), Arc::clone(&s.settings), s.epoch));
     if state.zone.contacts().speaks_as(&agent.machine, hello.rank) {
         let message = format!(
             "Two agents speak in turn as {}: the machine was cloned. Revoke its token, and enrol each under a name of its own.",
@@ -231,17 +232,12 @@ async fn hello(
         let more = details([("machine", &agent.machine), ("origin", &hello.origin)]);
         state.journal.record(catalogue::MACHINE_CLONED, message, more);
     }
-    if state.zone.contacts().told(&agent.machine, &hello, &identity.address.url, skew_ms) {
+    if state.zone.contacts().told(&agent.machine, &hello, &own_url, skew_ms) {
         tell_skew(&state, &agent.machine, skew_ms);
     }
     note_reach(&state, &hello);
-    let peer = state.zone.stored_peer().map(|p| p.address);
-    let servers = match identity.role {
-        ServerRole::Primary => [Some(identity.address), peer],
-        ServerRole::Backup => [peer, Some(identity.address)],
-    };
     let agents = &settings.settings.agents;
-    let mut servers: Vec<ServerAddress> = servers.into_iter().flatten().collect();
+    let mut servers: Vec<ServerAddress> = state.zone.addresses().into_iter().flatten().collect();
     let backup_first = agents.contact_order == ContactOrder::BackupFirst && servers.len() > 1;
     if backup_first {
         servers.reverse();

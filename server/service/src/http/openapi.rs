@@ -272,6 +272,17 @@ static CALLS: &[Call] = &[
         .takes(named::<ReasonRequest>),
     call("post", "/api/v1/server/leave", "202", "Take this server out of its zone; then it is set up anew")
         .takes(named::<ReasonRequest>),
+    call("get", "/api/v1/certificate", "200", "The certificate of this server, the next one, and who knows it")
+        .gives(named::<api::CertificatesView>),
+    call("post", "/api/v1/certificate/prepare", "200", "Make the next certificate and announce it")
+        .takes(named::<ReasonRequest>)
+        .gives(named::<api::CertificatesView>),
+    call("post", "/api/v1/certificate/use", "200", "Use the next certificate from now on")
+        .takes(named::<api::UseCertificate>)
+        .gives(named::<api::CertificatesView>),
+    call("post", "/api/v1/certificate/discard", "200", "Give the next certificate up")
+        .takes(named::<ReasonRequest>)
+        .gives(named::<api::CertificatesView>),
     call("post", "/api/v1/tokens", "201", "Make an API token")
         .takes(named::<operations::TokenRequest>)
         .gives(named::<operations::TokenCreated>),

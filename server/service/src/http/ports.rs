@@ -5,15 +5,15 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use userlock_app::{
     api::Caller,
-    ports::{Answer, Ports},
+    ports::{Answer, Changed, Compared, Ports},
 };
 use userlock_core::{
     account::fold_case,
     api::{
-        ActionRequest, ActionResponse, DatabaseStatus, DatabaseTest, EmailTest, Level, LogEvent, LogQuery, Overview,
-        OwnRevision, Page, Problem, ProtectedAccountView, ReadOnly, RevisionDifference, RevisionView, RunStarted,
+        ActionRequest, ActionResponse, CertificatesView, DatabaseStatus, DatabaseTest, EmailTest, Level, LogEvent,
+        LogQuery, Overview, OwnRevision, Page, Problem, ProtectedAccountView, ReadOnly, RevisionView, RunStarted,
         RunView, Section, SectionBody, ServerRole, SessionQuery, SessionView, SignInView, SyncKind,
-        SynchronizationSection, SynchronizationView, TestReport,
+        SynchronizationView, TestReport,
     },
     event::SessionKey,
     id::{DecisionId as RuleId, Digest, RunId},
@@ -24,7 +24,7 @@ use super::{body::page_limit, problem, state::App};
 use crate::{
     clock,
     log::catalogue,
-    operations::{OwnPassword, TokenRequest},
+    operations::{OwnPassword, TokenRequest, typed},
 };
 
 /// A page does not wait longer than this for what is counted in the database; it is shown without it.
@@ -70,20 +70,6 @@ impl Ports for App {
 
     fn test_connection(&self, _caller: Caller) -> Answer<'_, TestReport> {
         answer(self.test_connection())
-    }
-
-    fn synchronization_section(&self) -> Answer<'_, Section<SynchronizationSection>> {
-        answer(async move { self.synchronization_section() })
-    }
-
-    fn change_synchronization_section(
-        &self,
-        caller: Caller,
-        etag: String,
-        section: SynchronizationSection,
-        reason: Option<String>,
-    ) -> Answer<'_, Section<SynchronizationSection>> {
-        answer(async move { self.change_synchronization_section(&caller.name, &etag, section, reason).await })
     }
 
     fn protected_accounts(
@@ -186,12 +172,32 @@ impl Ports for App {
         answer(async move { self.revisions(caller.rights, None, None, Some(&cursor)).await })
     }
 
-    fn revision(&self, caller: Caller, n: u64, with: Option<u64>) -> Answer<'_, RevisionDifference> {
-        answer(self.revision(caller.rights, n, with))
+    fn revision(&self, caller: Caller, n: u64, with: Option<u64>) -> Answer<'_, Compared> {
+        answer(async move {
+            let (revision, before, differing) = self.compare_revisions(caller.rights, n, with).await?;
+            let changes = differing.into_iter().map(|(path, from, to)| Changed { path, from, to });
+            Ok(Compared { revision, before, changes: changes.collect() })
+        })
     }
 
     fn remove_backup(&self, caller: Caller, reason: String) -> Answer<'_, ()> {
         answer(async move { self.remove_backup(&caller.name, &reason).await })
+    }
+
+    fn certificates(&self) -> Answer<'_, CertificatesView> {
+        answer(async move { self.certificates_view() })
+    }
+
+    fn prepare_certificate(&self, caller: Caller, reason: String) -> Answer<'_, CertificatesView> {
+        answer(async move { self.prepare_certificate(&caller.name, &reason).await })
+    }
+
+    fn use_certificate(&self, caller: Caller, reason: String, at_once: bool) -> Answer<'_, CertificatesView> {
+        answer(async move { self.use_certificate(&caller.name, &reason, at_once).await })
+    }
+
+    fn discard_certificate(&self, caller: Caller, reason: String) -> Answer<'_, CertificatesView> {
+        answer(async move { self.discard_certificate(&caller.name, &reason).await })
     }
 
     fn leave_zone(&self, caller: Caller, reason: String) -> Answer<'_, ()> {
@@ -210,14 +216,16 @@ impl Ports for App {
         answer(async move { self.go_back_own((&caller.name, caller.rights), n, &etag, reason).await })
     }
 
-    fn test_email(&self, to: String) -> Answer<'_, TestReport> {
-        answer(self.test_email(EmailTest { to, settings: None }))
-    }
-
-    fn test_database(&self) -> Answer<'_, TestReport> {
+    fn test_section(&self, slug: String, to: String, fields: Map<String, Value>) -> Answer<'_, TestReport> {
         answer(async move {
-            let report = self.test_database(DatabaseTest::default()).await?;
-            Ok(TestReport { ok: report.ok, checks: report.checks })
+            match slug.as_str() {
+                "email" => self.test_email(EmailTest { to, settings: Some(typed(&fields)?) }).await,
+                "database" => {
+                    let report = self.test_database(DatabaseTest { settings: Some(typed(&fields)?) }).await?;
+                    Ok(TestReport { ok: report.ok, checks: report.checks })
+                }
+                _ => Err(problem::not_found("test")),
+            }
         })
     }
 

@@ -122,7 +122,12 @@ fn admit(state: &PairState, headers: &HeaderMap) -> Answer<Arc<StoredPeer>> {
     if !bool::from(presented.as_bytes().ct_eq(peer.token_hash.as_bytes())) {
         return Err(problem::not_authenticated());
     }
-    require_administrator(state, &peer.account)?;
+    require_administrator(state, &peer.account).inspect_err(|_| {
+        let why = format!("its service account {} is not an administrator here", peer.account);
+        let mut status = state.zone.peer();
+        status.failed(catalogue::PEER_REFUSED.id, why, clock::now_ms());
+        status.refused(monotonic_ms(), clock::now_ms());
+    })?;
     Ok(Arc::new(peer))
 }
 

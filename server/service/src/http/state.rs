@@ -3,7 +3,6 @@
 use std::{ops::Deref, sync::Arc};
 
 use leptos::config::LeptosOptions;
-use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::{guard::Told, live::Live};
@@ -14,6 +13,7 @@ use crate::{
     log::Journal,
     store::product::ProductStore,
     sync::Synchronizer,
+    tls::Certificates,
     zone::Zone,
 };
 
@@ -48,8 +48,8 @@ pub struct Parts {
     pub told: Told,
     /// The Database.
     pub archive: Archive,
-    /// One change of this server's own settings at a time.
-    pub own_changes: Mutex<()>,
+    /// The certificates, with TLS.
+    pub certificates: Option<Certificates>,
     /// The address that others use.
     pub public_url: String,
     /// Whether it speaks TLS.

@@ -57,6 +57,24 @@ catalogue! {
     1008 START_FAILED Error
         "The server could not start."
         "The message says why, and what to do."
+    1010 CERTIFICATE_PREPARED Information
+        "This server has a next certificate, which is announced to the other server and to agents. The one in use stays."
+        "Use it when everybody knows it, under Properties > Certificate. One from the files that the configuration names is used by itself then."
+    1011 CERTIFICATE_REPLACED Warning
+        "This server's certificate was replaced by the one that was announced."
+        "Nothing. If nobody of yours did, find out who; browsers ask again for a self-signed one."
+    1012 CERTIFICATE_DISCARDED Information
+        "Somebody gave the next certificate up; the one in use stays."
+        "Nothing."
+    1013 CERTIFICATE_ENDS Warning
+        "This server's certificate ends within 30 days, or has ended. Browsers refuse it then; agents and the other server do not look at dates."
+        "Put another one into the files that the configuration names, or make one under Properties > Certificate."
+    1014 CERTIFICATE_UNUSABLE Error
+        "The next certificate cannot be used, or the files that the configuration names cannot be read. The one in use stays."
+        "The message says why. Mend the files; they are looked at again within half a minute."
+    1015 CERTIFICATE_FILES_GOOD Information
+        "The certificate's files that the configuration names can be used again."
+        "Nothing."
     1020 NOT_SET_UP Information
         "The server is not set up: it serves the Configuration wizard and nothing else."
         "Open the address in a browser and enter the one-time code, or use `userlock setup`."
@@ -94,6 +112,12 @@ catalogue! {
     1110 PEER_CANNOT_COMMIT Error
         "The other server answers and cannot write to its disk."
         "Make room on its disk, or repair it."
+    1111 PEER_CERTIFICATE Warning
+        "The Primary has replaced its certificate, as it had announced, and this Backup goes by the new one."
+        "Nothing. If nobody of yours replaced it, find out who did."
+    1112 PEER_REFUSED Error
+        "The Backup asks and is refused: its service account is not an administrator of this Primary any more."
+        "Give the service account the role administrator under Properties > Security: the Backup goes on by itself then."
     1120 PEER_REMOVED Warning
         "An administrator removed the Backup from the zone: its token is void, and nothing waits for it any more."
         "Set up another Backup. Stop the removed one, or take it out of its zone."
@@ -115,7 +139,7 @@ catalogue! {
         "Check that the Primary is not hung or overloaded, and the network between the servers."
     1204 SYNC_TLS Error
         "Synchronization failed: the certificate is not the one that was confirmed when this Backup joined, or TLS failed."
-        "If the Primary's certificate was replaced, confirm the new fingerprint by setting up the Backup again; else find out who answers."
+        "If the Primary's certificate was replaced while this Backup was away, compare the fingerprint and enter the new one under Properties > Synchronization; else find out who answers."
     1205 SYNC_AUTHENTICATION Error
         "Synchronization failed: the Primary refused this Backup's token."
         "Set up this Backup again; it was forgotten by the Primary, or another one has joined."

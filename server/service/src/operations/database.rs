@@ -54,7 +54,7 @@ impl App {
         reason: Option<String>,
     ) -> Answer<Section<DatabaseSection>> {
         let role = self.role();
-        let _turn = self.own_changes.lock().await;
+        let _turn = self.zone.own_turn().lock().await;
         let draft = self.draft_own(etag, reason.as_deref(), |own| {
             let present = own.database_of(role);
             let wanted = change.applied_to(&present)?;

@@ -2,6 +2,7 @@
 
 mod account;
 mod agents;
+mod certificate;
 mod database;
 mod email;
 mod events;
@@ -20,6 +21,7 @@ mod synchronization;
 
 pub use account::OwnPassword;
 pub use agents::AgentView;
+pub use own::follow_certificate;
 pub use sections::typed;
 pub use security::{EnrolmentCreated, TokenCreated, TokenRequest};
 pub use synchronization::MAX_WAIT_SECONDS;

@@ -69,7 +69,7 @@ impl App {
         let confirmed = self.confirmed_for_ms();
         let (lately, just_now, within) = {
             let (contacts, now) = (self.zone.contacts(), monotonic_ms());
-            let counts = |within| contacts.counts(within, now);
+            let counts = |within| contacts.counts(within, now, [""; 2]);
             (counts(2 * every + HELLO_TAKES_MS), counts(every + HELLO_TAKES_MS), counts(confirmed))
         };
         let peer_up = server.peer.as_ref().is_some_and(|peer| peer.state == PeerState::Up);
@@ -200,12 +200,21 @@ fn readiness(server: &ServerView, agents: &AgentsSummary, certificate: &Certific
     match (server.role, peer.state) {
         (ServerRole::Backup, PeerState::Down) => return without_primary(server, peer, agents, certificate),
         (ServerRole::Primary, PeerState::Up) | (ServerRole::Backup, _) => {}
+        (ServerRole::Primary, PeerState::Refused) => {
+            let text =
+                "the Backup is refused: it would decide by what it knew at the last contact, and agents tell it theirs";
+            return vec![line(Tone::Down, text.into())];
+        }
         (ServerRole::Primary, _) => {
             let text = "the Backup does not answer: machines would follow their offline policy";
             return vec![line(Tone::Down, text.into())];
         }
     }
     let mut lines = Vec::new();
+    if peer.state == PeerState::Refused {
+        let text = "the Primary refuses this Backup: it would decide by what it knew at the last contact";
+        return vec![line(Tone::Down, text.into())];
+    }
     if server.phase == Phase::Joining {
         lines.push(line(Tone::Attention, "this Backup has no list of sessions yet".into()));
     }
@@ -312,10 +321,19 @@ fn cause_of_failure(id: u32) -> Option<&'static Kind> {
 fn peer_banner(server: &ServerView, peer: &PeerView) -> Option<Banner> {
     let at = Some(peer.last_contact.unwrap_or(peer.since));
     if let Some(cause) = peer.last_error_id.and_then(cause_of_failure) {
-        let text = format!(
-            "Synchronization fails since {{time}}: {} {} Until then this Backup goes on by itself (event {}).",
-            cause.meaning, cause.advice, cause.id
-        );
+        let text = match (server.role, peer.state) {
+            (ServerRole::Primary, _) => {
+                format!("Since {{time}}: {} {} (event {})", cause.meaning, cause.advice, cause.id)
+            }
+            (ServerRole::Backup, PeerState::Refused) => format!(
+                "Synchronization fails since {{time}}: {} {} The Primary answers agents meanwhile (event {}).",
+                cause.meaning, cause.advice, cause.id
+            ),
+            (ServerRole::Backup, _) => format!(
+                "Synchronization fails since {{time}}: {} {} Until then this Backup goes on by itself (event {}).",
+                cause.meaning, cause.advice, cause.id
+            ),
+        };
         return Some(Banner { tone: Tone::Down, text, at });
     }
     if peer.state != PeerState::Down {

@@ -14,6 +14,7 @@ use crate::{
         state::App,
     },
     log::{catalogue, details},
+    zone::{SubmitError, Zone},
 };
 
 /// A change that was checked, and is not yet kept.
@@ -45,7 +46,7 @@ impl App {
         reason: Option<String>,
         change: impl FnOnce(&mut OwnSettings) -> Answer<()>,
     ) -> Answer<bool> {
-        let _turn = self.own_changes.lock().await;
+        let _turn = self.zone.own_turn().lock().await;
         let draft = self.draft_own(etag, reason.as_deref(), change)?;
         self.keep_own(by, section, reason, draft).await
     }
@@ -77,7 +78,7 @@ impl App {
             return Ok(false);
         }
         after.revision = before.revision.saturating_add(1);
-        let revision = self.revision_of(by, section, reason.clone(), &before, &after)?;
+        let revision = revision_of(self.role(), by, section, reason.clone(), &before, &after)?;
         let fields = revision.changed.join(", ");
         self.zone.change_own(after, revision).await.map_err(|error| refusal_of(self, error))?;
         self.journal.record(
@@ -91,40 +92,6 @@ impl App {
             ]),
         );
         Ok(true)
-    }
-
-    fn revision_of(
-        &self,
-        by: &str,
-        section: &str,
-        reason: Option<String>,
-        before: &OwnSettings,
-        after: &OwnSettings,
-    ) -> Answer<OwnRevision> {
-        let role = self.role();
-        let document = |own| serde_json::to_value(document(own, role)).map_err(|_| problem::internal());
-        let (old, new) = (document(before)?, document(after)?);
-        let fields = |document: &serde_json::Value| {
-            document.get(section).and_then(serde_json::Value::as_object).cloned().unwrap_or_default()
-        };
-        let (old_fields, new_fields) = (fields(&old), fields(&new));
-        let secret = match section {
-            "email" => before.email.password != after.email.password,
-            "database" => before.database_of(role).password != after.database_of(role).password,
-            _ => false,
-        };
-        let differs = |name: &str| old_fields.get(name) != new_fields.get(name) || (name == "password" && secret);
-        let changed = new_fields.keys().filter(|name| differs(name)).cloned().collect();
-        Ok(OwnRevision {
-            revision: after.revision,
-            at: clock::now_ms(),
-            by: by.to_owned(),
-            section: section.to_owned(),
-            reason,
-            changed,
-            before: old,
-            after: new,
-        })
     }
 
     /// The changes of this server's own settings, the newest first: at most so many, and only those before a number
@@ -144,7 +111,12 @@ impl App {
     pub async fn go_back_own(&self, by: (&str, Rights), n: u64, etag: &str, reason: Option<String>) -> Answer<String> {
         let revision = self.own_revision(n).await?;
         let section = revision.after.get(&revision.section).and_then(serde_json::Value::as_object).cloned();
-        let fields = section.ok_or_else(|| problem::not_found("revision"))?;
+        let mut fields = section.ok_or_else(|| problem::not_found("revision"))?;
+        // How the Primary is known is not a matter of taste: it stays.
+        if let Some(own) = self.zone.own().synchronization.filter(|_| revision.section == "synchronization") {
+            fields.insert("primary_fingerprint".into(), own.primary.fingerprint.into());
+            fields.insert("service_account".into(), own.service_account.into());
+        }
         let reason = reason.unwrap_or_else(|| format!("back to change {n}"));
         self.change_section(by, &revision.section, etag, &fields, Some(reason)).await?;
         Ok(self.zone.own().etag())
@@ -159,6 +131,60 @@ impl App {
         let found = found.map_err(|error| problem::unavailable("not_readable", error.to_string()))?;
         found.ok_or_else(|| problem::not_found("revision"))
     }
+}
+
+/// The revision that tells of a change.
+fn revision_of(
+    role: ServerRole,
+    by: &str,
+    section: &str,
+    reason: Option<String>,
+    before: &OwnSettings,
+    after: &OwnSettings,
+) -> Answer<OwnRevision> {
+    let document = |own| serde_json::to_value(document(own, role)).map_err(|_| problem::internal());
+    let (old, new) = (document(before)?, document(after)?);
+    let fields = |document: &serde_json::Value| {
+        document.get(section).and_then(serde_json::Value::as_object).cloned().unwrap_or_default()
+    };
+    let (old_fields, new_fields) = (fields(&old), fields(&new));
+    let secret = match section {
+        "email" => before.email.password != after.email.password,
+        "database" => before.database_of(role).password != after.database_of(role).password,
+        _ => false,
+    };
+    let differs = |name: &str| old_fields.get(name) != new_fields.get(name) || (name == "password" && secret);
+    let changed = new_fields.keys().filter(|name| differs(name)).cloned().collect();
+    Ok(OwnRevision {
+        revision: after.revision,
+        at: clock::now_ms(),
+        by: by.to_owned(),
+        section: section.to_owned(),
+        reason,
+        changed,
+        before: old,
+        after: new,
+    })
+}
+
+/// Writes down that the Primary is known by another certificate from now on, which it has told itself.
+///
+/// # Errors
+/// It could not be written; the one before is still known.
+pub async fn follow_certificate(zone: &Zone, fingerprint: String) -> Result<(), SubmitError> {
+    let _turn = zone.own_turn().lock().await;
+    let before = zone.own();
+    let mut after = before.clone();
+    let Some(synchronization) = &mut after.synchronization else { return Ok(()) };
+    if synchronization.primary.fingerprint == fingerprint {
+        return Ok(());
+    }
+    synchronization.primary.fingerprint = fingerprint;
+    after.revision = before.revision.saturating_add(1);
+    let reason = Some("the Primary has replaced its certificate, as it told before".to_owned());
+    let revision = revision_of(zone.role(), "UserLock", "synchronization", reason, &before, &after)
+        .map_err(|_| SubmitError::Unavailable("the change cannot be written down".to_owned()))?;
+    zone.change_own(after, revision).await
 }
 
 /// What may be seen of a server's own settings.

@@ -96,7 +96,8 @@ impl App {
     }
 }
 
-fn typed_reason(reason: &str) -> Answer<&str> {
+/// A reason that was given, and is short enough.
+pub(super) fn typed_reason(reason: &str) -> Answer<&str> {
     check_reason(Some(reason))?;
     let reason = reason.trim();
     if reason.is_empty() { Err(problem::invalid_field("reason", "must say why; it is kept")) } else { Ok(reason) }

@@ -66,11 +66,25 @@ impl App {
         Ok(Page { total: None, items: items.into_iter().map(|(_, view)| view).collect(), next })
     }
 
-    /// What differs between a revision and another, the one before it unless it is named.
+    /// What differs between a revision and another, the one before it unless it is named, in words.
     ///
     /// # Errors
     /// 404, 503.
     pub async fn revision(&self, rights: Rights, n: u64, compared_with: Option<u64>) -> Answer<RevisionDifference> {
+        let (revision, before, differing) = self.compare_revisions(rights, n, compared_with).await?;
+        Ok(RevisionDifference { revision, before, changes: differing.into_iter().map(in_words).collect() })
+    }
+
+    /// The same, as values.
+    ///
+    /// # Errors
+    /// 404, 503.
+    pub async fn compare_revisions(
+        &self,
+        rights: Rights,
+        n: u64,
+        compared_with: Option<u64>,
+    ) -> Answer<(RevisionView, Option<RevisionView>, Vec<Differing>)> {
         let find = async |n: u64| {
             let found = self.zone.store().revision(n).await.map_err(unreadable)?;
             found.ok_or_else(|| problem::not_found("revision"))
@@ -85,8 +99,8 @@ impl App {
             },
             None => None,
         };
-        let changes = changes(rights, before.as_ref().map(|d| &d.settings), &document.settings);
-        Ok(RevisionDifference { revision: view(&document), before: before.as_ref().map(view), changes })
+        let differing = differing(rights, before.as_ref().map(|d| &d.settings), &document.settings);
+        Ok((view(&document), before.as_ref().map(view), differing))
     }
 
     /// Makes the section that a revision changed what it was in that revision, as a new revision.
@@ -147,27 +161,38 @@ fn area_of(section: &str) -> Area {
     }
 }
 
-/// Each field that differs, by its path, as far as somebody with these rights may see it.
-fn changes(rights: Rights, before: Option<&ZoneSettings>, after: &ZoneSettings) -> Vec<FieldChange> {
+/// A value that differs: where it is, what it was and what it is. Secrets are masked.
+pub type Differing = (Vec<String>, Option<Value>, Option<Value>);
+
+/// Each value that differs, as far as somebody with these rights may see it.
+fn differing(rights: Rights, before: Option<&ZoneSettings>, after: &ZoneSettings) -> Vec<Differing> {
     let (before, after) = (before.map(leaves).unwrap_or_default(), leaves(after));
-    let fields: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    let differing = fields.into_iter().filter(|field| before.get(*field) != after.get(*field));
+    let paths: std::collections::BTreeSet<&Vec<String>> = before.keys().chain(after.keys()).collect();
+    let differing = paths.into_iter().filter(|path| before.get(*path) != after.get(*path));
     // What somebody may not see takes no place of what they may.
-    let differing =
-        differing.filter(|field| rights.include(Right::Read(area_of(field.split('.').next().unwrap_or_default()))));
-    let change = |field: &String| {
-        let told = |leaves: &BTreeMap<String, Value>| leaves.get(field).map(|value| shown(field, value));
-        FieldChange { field: field.clone(), from: told(&before), to: told(&after) }
+    let seen = |path: &&Vec<String>| {
+        rights.include(Right::Read(area_of(path.first().map(String::as_str).unwrap_or_default())))
     };
-    differing.take(MAX_CHANGES).map(change).collect()
+    let told = |leaves: &BTreeMap<Vec<String>, Value>, path: &Vec<String>| {
+        let value = leaves.get(path)?;
+        let secret = matches!(last(path), "zone_key_hash" | "password_hash" | "hash");
+        Some(if secret { Value::from("(secret)") } else { value.clone() })
+    };
+    let change = |path: &Vec<String>| (path.clone(), told(&before, path), told(&after, path));
+    differing.filter(seen).take(MAX_CHANGES).map(change).collect()
 }
 
-/// A value for people; of a secret only that it is one.
-fn shown(field: &str, value: &Value) -> String {
-    let name = field.rsplit('.').next().unwrap_or(field);
-    if matches!(name, "zone_key_hash" | "password_hash" | "hash") {
-        return "(secret)".to_owned();
-    }
+fn last(path: &[String]) -> &str {
+    path.last().map(String::as_str).unwrap_or_default()
+}
+
+fn in_words((path, from, to): Differing) -> FieldChange {
+    let words = |value: Option<Value>| value.map(|value| shown(last(&path), &value));
+    FieldChange { from: words(from), to: words(to), field: path.join(".") }
+}
+
+/// A value for people.
+fn shown(name: &str, value: &Value) -> String {
     if matches!(name, "at" | "expires")
         && let Some(time) = value.as_i64().and_then(chrono::DateTime::from_timestamp_millis)
     {
@@ -178,21 +203,21 @@ fn shown(field: &str, value: &Value) -> String {
 }
 
 /// The values by their paths. Entries of a list are named by what names them, so that one that moved is the same.
-fn leaves(settings: &ZoneSettings) -> BTreeMap<String, Value> {
+fn leaves(settings: &ZoneSettings) -> BTreeMap<Vec<String>, Value> {
     let mut found = BTreeMap::new();
-    walk(String::new(), serde_json::to_value(settings).unwrap_or_default(), &mut found);
+    walk(Vec::new(), serde_json::to_value(settings).unwrap_or_default(), &mut found);
     found
 }
 
-fn walk(path: String, value: Value, found: &mut BTreeMap<String, Value>) {
-    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+fn walk(path: Vec<String>, value: Value, found: &mut BTreeMap<Vec<String>, Value>) {
+    let below = |name: String| path.iter().cloned().chain([name]).collect();
     match value {
         Value::Object(fields) if !fields.is_empty() => {
-            fields.into_iter().for_each(|(name, value)| walk(below(&name), value, found));
+            fields.into_iter().for_each(|(name, value)| walk(below(name), value, found));
         }
         Value::Array(items) if items.iter().any(Value::is_object) => {
             for (index, item) in items.into_iter().enumerate() {
-                walk(below(&name_of(&item).unwrap_or_else(|| index.to_string())), item, found);
+                walk(below(name_of(&item).unwrap_or_else(|| index.to_string())), item, found);
             }
         }
         // What is not configured is not there.
@@ -234,6 +259,9 @@ mod tests {
         };
         let (before, mut after) = (with("hash-1"), with("hash-2"));
         after.agents.heartbeat_seconds = 9;
+        let changes = |rights, before: Option<&ZoneSettings>, after: &ZoneSettings| -> Vec<FieldChange> {
+            differing(rights, before, after).into_iter().map(in_words).collect()
+        };
         let told = changes(Rights::ALL, Some(&before), &after);
         let change = |field: &str, from: &str, to: &str| FieldChange {
             field: field.into(),

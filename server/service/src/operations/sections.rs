@@ -72,7 +72,7 @@ impl App {
                 self.must_be_primary()?;
                 body(self.change_general(by.0, etag, typed(fields)?, reason).await?)
             }
-            "synchronization" => body(self.change_synchronization_section(by.0, etag, typed(fields)?, reason).await?),
+            "synchronization" => body(self.change_synchronization_section(by, etag, typed(fields)?, reason).await?),
             "email" => body(self.change_email(by.0, etag, typed(fields)?, reason).await?),
             "database" => body(self.change_database(by.0, etag, typed(fields)?, reason).await?),
             _ => self.change_zone_section(by, slug, etag, fields, reason).await,

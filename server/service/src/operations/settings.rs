@@ -3,7 +3,7 @@
 use userlock_core::{
     api::{GeneralSection, ReadOnly, Section, ServerRole, SynchronizationSection},
     server::{Input, Output, Refusal as Refused},
-    settings::{FieldError, OwnSettings, PrimaryAddress, Synchronization, ZoneSettings},
+    settings::{FieldError, OwnSettings, PrimaryAddress, Right, Rights, Synchronization, ZoneSettings},
 };
 
 use super::{check_reason, read_only, refusal_of};
@@ -13,6 +13,7 @@ use crate::{
         problem::{self, Answer},
         state::App,
     },
+    tls::normalize_fingerprint,
     zone::SubmitError,
 };
 
@@ -159,28 +160,32 @@ impl App {
         Ok(Section { value, etag, read_only: None })
     }
 
-    /// Changes the section `synchronization`. The service account and the certificate stay: joining changes them.
+    /// Changes the section `synchronization`. The service account stays: joining changes it. By which certificate the
+    /// Primary is known only an administrator changes.
     ///
     /// # Errors
-    /// 404, 412, 422.
+    /// 403, 404, 412, 422.
     pub async fn change_synchronization_section(
         &self,
-        by: &str,
+        (by, rights): (&str, Rights),
         etag: &str,
         section: SynchronizationSection,
         reason: Option<String>,
     ) -> Answer<Section<SynchronizationSection>> {
         let changed = self.change_own(by, "synchronization", etag, reason, |own| {
             let present = present_synchronization(own)?;
-            let joining = "is changed by joining again, with `userlock setup`";
             if section.service_account != present.service_account {
+                let joining = "is changed by joining again, with `userlock setup`";
                 return Err(problem::invalid_field("service_account", joining));
             }
-            if section.primary_fingerprint != present.primary.fingerprint {
-                return Err(problem::invalid_field("primary_fingerprint", joining));
-            }
+            let known = &present.primary.fingerprint;
+            let fingerprint = if section.primary_fingerprint == *known {
+                section.primary_fingerprint
+            } else {
+                confirmed(rights, &section.primary_fingerprint)?
+            };
             let wanted = Synchronization {
-                primary: PrimaryAddress { url: section.primary_url, fingerprint: section.primary_fingerprint },
+                primary: PrimaryAddress { url: section.primary_url, fingerprint },
                 enabled: section.enabled,
                 interval_seconds: section.interval_seconds,
                 continuous: section.continuous,
@@ -197,6 +202,17 @@ impl App {
         }
         self.synchronization_section()
     }
+}
+
+/// Another certificate for the Primary, which somebody has compared: the token of this Backup goes to whoever has it.
+fn confirmed(rights: Rights, typed: &str) -> Answer<String> {
+    if !rights.include(Right::Administer) {
+        return Err(problem::beyond_own_rights("Whoever says by which certificate the Primary is known"));
+    }
+    normalize_fingerprint(typed).ok_or_else(|| {
+        let wrong = "must be the SHA-256 fingerprint of the Primary's certificate: 64 hexadecimal digits, with or without colons";
+        problem::invalid_field("primary_fingerprint", wrong)
+    })
 }
 
 fn present_synchronization(own: &OwnSettings) -> Answer<&Synchronization> {

@@ -15,7 +15,7 @@ use crate::{
     dir_lock::{DirLock, DirLockError},
     log::{Journal, SystemLog, SystemLogPaths, catalogue, details},
     store::{product, state},
-    tls::Identity,
+    tls::{self, Identity},
 };
 
 /// Whether a server is set up in a data directory: one whose set-up was cut off is not.
@@ -70,14 +70,16 @@ impl Place {
         if config.plain_http {
             return Ok(None);
         }
-        if let Some(files) = &config.tls {
-            return Ok(Some(Identity::load(&files.cert, &files.key)?));
-        }
         if Identity::is_in(&self.dir) {
             return Ok(Some(Identity::load_from_dir(&self.dir)?));
         }
         self.made_certificate = true;
-        Ok(Some(Identity::generate(&self.dir, &config::host_name(), config.listen.ip())?))
+        if let Some(files) = &config.tls {
+            let given = Identity::load(&files.cert, &files.key)?;
+            given.write_new(&self.dir.join(tls::FILE))?;
+            return Ok(Some(given));
+        }
+        Ok(Some(Identity::generate(&self.dir, &[&config::host_name()], config.listen.ip())?))
     }
 
     /// Lets another have the directory: the server that was set up here.
@@ -103,7 +105,7 @@ impl Place {
             self.remove_state();
             _ = Leftover::remove(&self.dir);
         }
-        let certificate = if self.made_certificate { &["server.pem", "server.key"][..] } else { &[] };
+        let certificate = if self.made_certificate { &[tls::FILE][..] } else { &[] };
         for file in certificate.iter().chain(&["lock"]) {
             _ = fs::remove_file(self.dir.join(file));
         }

@@ -43,7 +43,7 @@ pub async fn reach(typed: &str, confirmed: Option<&str>, tell: Tell<'_>) -> Resu
     let url = typed_address(typed)?;
     resolve(&url, tell).await?;
     let fingerprint = certificate(&url, confirmed).await?;
-    let address = ServerAddress { url, fingerprint };
+    let address = ServerAddress::new(url, fingerprint);
     let asked = clock::now_ms();
     let failed = |error: SyncError| Failure::of_primary(&error, &address.url, "");
     let about = Client::new(&address, String::new()).map_err(failed)?.about().await.map_err(failed)?;

@@ -59,7 +59,9 @@ impl Client {
         let unknown = || SyncError::new(catalogue::SYNC_NOT_PRIMARY, "this server has not joined a Primary");
         let own = zone.own().synchronization.ok_or_else(unknown)?;
         let peer = zone.stored_peer().ok_or_else(unknown)?;
-        let address = ServerAddress { url: own.primary.url, fingerprint: own.primary.fingerprint };
+        // The one that is announced belongs to whoever has the one that is known.
+        let next = peer.address.next.filter(|_| peer.address.fingerprint == own.primary.fingerprint);
+        let address = ServerAddress { next, ..ServerAddress::new(own.primary.url, own.primary.fingerprint) };
         Self::new(&address, peer.token.unwrap_or_default())
     }
 

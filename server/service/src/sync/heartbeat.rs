@@ -3,7 +3,7 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use userlock_core::{
-    api::{Phase, PhaseView, ServerRole},
+    api::{PeerState, Phase, PhaseView, ServerRole},
     fold::{FOLD_VERSION, live_machines},
     id::LogId,
     sync::{Hello, MAX_SILENT},
@@ -12,8 +12,8 @@ use userlock_core::{
 use super::{SyncError, Synchronizer, lock, reconcile};
 use crate::{
     clock,
-    log::{catalogue, details},
-    zone::{PEER_SKEW_MS, Zone, monotonic_ms},
+    log::{Kind, catalogue, details},
+    zone::{PEER_SKEW_MS, StoredPeer, Zone, monotonic_ms},
 };
 
 /// From one hello to the next.
@@ -24,6 +24,10 @@ const ALARM_AFTER: u32 = 3;
 /// Records that differ although both are caught up are compared when so many hellos in a row showed it: what is under
 /// way in either direction makes them differ for a moment.
 const APART_AFTER: u32 = 3;
+
+/// What the Primary answers to a Backup that it does not let take part: it is not lost, and nothing is to be taken over.
+const REFUSALS: [Kind; 3] =
+    [catalogue::SYNC_AUTHENTICATION, catalogue::SYNC_NOT_ADMINISTRATOR, catalogue::SYNC_VERSION];
 
 /// How many hellos in a row have shown something.
 #[derive(Debug, Default)]
@@ -39,7 +43,8 @@ pub fn own_hello(zone: &Zone, pushed_to: LogId) -> Hello {
     let phase = zone.phase();
     let now = monotonic_ms();
     let within = zone.read(|s| s.settings.settings.agents.unconfirmed_after_seconds);
-    let agents = zone.contacts().counts(u64::from(within) * 1000, now);
+    let agents = zone.agent_counts(u64::from(within) * 1000, now);
+    let knows = zone.stored_peer().map(|peer| peer.address);
     let able = zone.is_able();
     let silent = if zone.role() == ServerRole::Primary {
         let buckets = zone.listing().buckets;
@@ -53,6 +58,7 @@ pub fn own_hello(zone: &Zone, pushed_to: LogId) -> Hello {
         zone_id: server.identity.zone_id,
         name: server.identity.name.clone(),
         address: server.identity.address.clone(),
+        knows,
         phase,
         epoch: server.epoch,
         log_id: server.log_id,
@@ -117,9 +123,14 @@ async fn beat(sync: &Synchronizer, seen: &mut Seen) {
 
 fn failed(sync: &Synchronizer, error: &SyncError) {
     let zone = &sync.inner.zone;
+    let now = monotonic_ms();
     zone.peer().failed(error.kind.id, error.message.clone(), clock::now_ms());
-    if !zone.peer().in_contact(monotonic_ms()) {
-        zone.contacts().primary_lost(monotonic_ms());
+    if REFUSALS.contains(&error.kind) {
+        zone.peer().refused(now, clock::now_ms());
+        zone.backup_facts().refused = Some(now);
+    }
+    if zone.peer().state(now) == PeerState::Down {
+        zone.contacts().primary_lost(now);
     }
     let position = zone.read(|s| s.cursor.position);
     let address = zone.own().synchronization.map(|s| s.primary.url).unwrap_or_default();
@@ -135,10 +146,12 @@ fn failed(sync: &Synchronizer, error: &SyncError) {
         ("error", &error.message),
     ]);
     more.extend(error.status.map(|status| ("status".to_owned(), status.to_string())));
-    let message = format!(
-        "The Primary does not answer as it should: {}. This Backup goes on by itself.",
-        error.message.trim_end_matches('.')
-    );
+    let what = error.message.trim_end_matches('.');
+    let message = if REFUSALS.contains(&error.kind) {
+        format!("The Primary answers, and does not let this Backup take part: {what}. Agents are served as before.")
+    } else {
+        format!("The Primary does not answer as it should: {what}. This Backup goes on by itself.")
+    };
     lock(&sync.inner.episode).fail(&sync.inner.journal, error.kind, &error.kind.id.to_string(), message, more);
 }
 
@@ -183,6 +196,7 @@ async fn heard(sync: &Synchronizer, hello: Hello, sent: u64, seen: &mut Seen) {
         peer.lags(hello.position, reached, now);
         peer.heard(hello.clone(), now, wall);
     }
+    follow(sync, &hello).await;
     let back = format!("The Primary {} answers.", hello.name);
     lock(&sync.inner.episode).heal(
         &sync.inner.journal,
@@ -216,6 +230,35 @@ async fn heard(sync: &Synchronizer, hello: Hello, sent: u64, seen: &mut Seen) {
     if *lock(&sync.inner.pushed_to) != hello.log_id && sync.inner.pushing.try_lock().is_ok() {
         // Aside, so that the heartbeat goes on while much is handed over.
         sync.inner.tasks.spawn(sync.clone().until_stop(hand_over(sync.clone(), hello.log_id)));
+    }
+}
+
+/// Writes down what the Primary tells of itself: its name, its address for agents, and by which certificates it is known.
+/// It told so on a connection to a certificate that is known, so it is the Primary that said it.
+async fn follow(sync: &Synchronizer, hello: &Hello) {
+    let zone = &sync.inner.zone;
+    let Some(known) = zone.stored_peer() else { return };
+    let told = &hello.address.fingerprint;
+    let before = zone.own().synchronization.map(|own| own.primary.fingerprint).unwrap_or_default();
+    // First, so that a power cut between the two leaves this server with the certificate that the Primary shows now.
+    if before != *told && !before.is_empty() && !told.is_empty() {
+        if let Err(error) = crate::operations::follow_certificate(zone, told.clone()).await {
+            tracing::warn!(%error, "the Primary's new certificate is written down after the next hello");
+            return;
+        }
+        let message = format!("The Primary {} has another certificate, sha256 {told}, as it told before.", hello.name);
+        let more = details([("server", &hello.name), ("fingerprint", told), ("before", &before)]);
+        sync.inner.journal.record(catalogue::PEER_CERTIFICATE, message, more);
+        sync.settings_changed();
+    }
+    if known.address != hello.address || known.name != hello.name {
+        let peer = StoredPeer { name: hello.name.clone(), address: hello.address.clone(), ..known };
+        match zone.set_peer(peer).await {
+            Ok(()) => sync.settings_changed(),
+            Err(error) => {
+                tracing::warn!(%error, "what the Primary tells of itself is written down after the next hello")
+            }
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use axum_server::Handle;
+use axum_server::{Handle, tls_rustls::RustlsConfig};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use userlock_core::agent_api::ServerAddress;
@@ -71,7 +71,7 @@ impl Wizard {
         let mut config = self.config.clone();
         config.name.clone_from(&draft.name);
         config.public_url.clone_from(&draft.public_url);
-        let address = ServerAddress { url: config.public_url.clone(), fingerprint: self.fingerprint.clone() };
+        let address = ServerAddress::new(config.public_url.clone(), self.fingerprint.clone());
         (config, address)
     }
 }
@@ -130,7 +130,8 @@ pub async fn serve(
             handle.graceful_shutdown(Some(GRACE));
         }
     });
-    let served = run::listen(http::router(Arc::clone(&wizard)), identity, listener, handle).await;
+    let tls = identity.map(Identity::server_config).transpose()?.map(RustlsConfig::from_config);
+    let served = run::listen(http::router(Arc::clone(&wizard)), tls, listener, handle).await;
     stopper.abort();
     let work = lock(&wizard.work).take();
     // What is unfinished is noted in the data directory, and goes on at the next start.

@@ -33,6 +33,8 @@ pub struct Contact {
     pub why: String,
     /// Whether it could reach the other server when it last tried, where it told.
     pub reaches_other: Option<bool>,
+    /// The fingerprints of the servers' certificates that it trusts; absent before it has said hello here.
+    pins: Option<Box<[String]>>,
     /// The numbering that is known to be its own.
     origin: Option<OriginId>,
     /// The highest rank under which it has spoken.
@@ -96,6 +98,9 @@ impl Contacts {
         contact.spool = hello.spool;
         contact.skew_ms = skew_ms;
         contact.why.clone_from(&hello.why);
+        if contact.pins.as_deref() != Some(&hello.pins) {
+            contact.pins = Some(hello.pins.clone().into_boxed_slice());
+        }
         contact.reaches_other = hello.reaches.iter().find(|r| r.url != own_url).map(|r| r.ok);
         newly_apart
     }
@@ -158,15 +163,22 @@ impl Contacts {
         (silent > after).then(|| wall.saturating_sub(i64::try_from(silent).unwrap_or(i64::MAX)))
     }
 
-    /// The figures that servers tell each other: agents heard of within `within` ms.
+    /// The figures that servers tell each other: agents heard of within `within` ms, and how many of them do not know the
+    /// `newest` certificates, of the Primary and of the Backup (empty: there is none to know).
     #[must_use]
-    pub fn counts(&self, within: u64, now: u64) -> AgentCounts {
+    pub fn counts(&self, within: u64, now: u64, newest: [&str; 2]) -> AgentCounts {
         let mut counts = AgentCounts::default();
         for contact in self.by_machine.values().filter(|c| now.saturating_sub(c.last) <= within) {
             counts.in_touch += 1;
             counts.spooling += u64::from(contact.spool > 0);
             counts.waiting += contact.spool;
             counts.reach_backup += u64::from(contact.reaches_other == Some(true));
+            // Who asks here for a decision only tells the other server what it knows.
+            let Some(pins) = &contact.pins else { continue };
+            let [lacks_primary, lacks_backup] =
+                newest.map(|newest| u64::from(!newest.is_empty() && !pins.iter().any(|pin| pin == newest)));
+            counts.lack_primary += lacks_primary;
+            counts.lack_backup += lacks_backup;
         }
         counts
     }
@@ -174,7 +186,38 @@ impl Contacts {
 
 #[cfg(test)]
 mod tests {
+    use userlock_core::id::Digest;
+
     use super::*;
+
+    #[test]
+    fn who_lacks_a_certificate_is_counted_and_who_only_asks_is_not() {
+        let mut contacts = Contacts::new(0);
+        let hello = |pins: &[&str]| HelloRequest {
+            origin: OriginId([1; 16]),
+            rank: 1,
+            ranges: vec![],
+            boot: Digest([1; 16]),
+            monotonic_ms: 0,
+            wall_ms: 0,
+            why: String::new(),
+            epoch: userlock_core::id::Epoch::default(),
+            spool: 0,
+            reaches: vec![],
+            pins: pins.iter().map(|pin| (*pin).to_owned()).collect(),
+            version: String::new(),
+        };
+        let machines: [Machine; 4] = ["old".into(), "new".into(), "asks".into(), "gone".into()];
+        for (machine, at) in machines.iter().zip([50, 50, 50, 1]) {
+            contacts.heard(machine, AgentId([1; 16]), at, 0);
+        }
+        contacts.told(&machines[0], &hello(&["p1", "b1"]), "", 0);
+        contacts.told(&machines[1], &hello(&["p1", "p2", "b1"]), "", 0);
+        contacts.told(&machines[3], &hello(&[]), "", 0);
+        let counts = contacts.counts(20, 60, ["p2", "b1"]);
+        assert_eq!((counts.in_touch, counts.lack_primary, counts.lack_backup), (3, 1, 0));
+        assert_eq!(contacts.counts(20, 60, ["", "b2"]).lack_backup, 2);
+    }
 
     #[test]
     fn two_machines_of_one_name_are_told_once() {

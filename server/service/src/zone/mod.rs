@@ -14,13 +14,14 @@ use std::sync::{
 
 use tokio::sync::{mpsc, oneshot, watch};
 use userlock_core::{
+    agent_api::ServerAddress,
     api::{OwnRevision, PhaseView, RunView, ServerRole},
     held::Fork,
     id::OriginId,
     pair::{BackupFacts, Phases, PrimaryFacts},
     server::{Input, Listing, Note, Output, Refusal, Server},
     settings::OwnSettings,
-    sync::Snapshot,
+    sync::{AgentCounts, Snapshot},
 };
 
 pub use activity::ActivityLog;
@@ -61,6 +62,7 @@ struct Inner {
     activity: Mutex<ActivityLog>,
     own: RwLock<OwnSettings>,
     stored_peer: RwLock<Option<StoredPeer>>,
+    own_turn: tokio::sync::Mutex<()>,
 }
 
 /// Why something was not done. Nothing was changed.
@@ -118,6 +120,30 @@ impl Zone {
 
     fn server_mut(&self) -> RwLockWriteGuard<'_, Server> {
         self.inner.server.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells, from the next hello on, by which certificates this server is known.
+    pub fn announce(&self, address: ServerAddress) {
+        self.note_peer(|server| server.identity.address = address);
+    }
+
+    /// The two servers' addresses, as this one knows them: the Primary's, the Backup's.
+    #[must_use]
+    pub fn addresses(&self) -> [Option<ServerAddress>; 2] {
+        let (role, own) = self.read(|server| (server.identity.role, server.identity.address.clone()));
+        let peer = self.stored_peer().map(|peer| peer.address);
+        match role {
+            ServerRole::Primary => [Some(own), peer],
+            ServerRole::Backup => [peer, Some(own)],
+        }
+    }
+
+    /// The agents that were heard of within `within` ms, and how many of them lack a certificate.
+    #[must_use]
+    pub fn agent_counts(&self, within: u64, now: u64) -> AgentCounts {
+        let addresses = self.addresses();
+        let newest = addresses.each_ref().map(|known| known.as_ref().map_or("", ServerAddress::newest));
+        self.contacts().counts(within, now, newest)
     }
 
     /// The sessions at this moment, to be listed without keeping anybody waiting.
@@ -334,6 +360,12 @@ impl Zone {
     #[must_use]
     pub fn own(&self) -> OwnSettings {
         self.inner.own.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Held from reading this server's own settings to changing them, so that what was compared is what is replaced.
+    #[must_use]
+    pub fn own_turn(&self) -> &tokio::sync::Mutex<()> {
+        &self.inner.own_turn
     }
 
     /// The other server, as it is remembered.

@@ -53,6 +53,8 @@ pub struct PeerStatus {
     pub last_error: Option<String>,
     /// The event of the application log that says what it means.
     pub last_error_id: Option<u32>,
+    /// When one of the two last did not let the other take part (forward clock), and since when that lasts.
+    refused: Option<(u64, i64)>,
     down_since: Option<i64>,
     up_since: Option<i64>,
     /// Positions of the Primary's log that the Backup has not reached, and when (forward clock) they were told.
@@ -75,6 +77,7 @@ impl PeerStatus {
             last: None,
             last_error: None,
             last_error_id: None,
+            refused: None,
             down_since: None,
             up_since: None,
             marks: VecDeque::new(),
@@ -89,7 +92,7 @@ impl PeerStatus {
         if self.state(now) != PeerState::Up {
             self.up_since = Some(wall);
         }
-        self.down_since = None;
+        (self.down_since, self.refused) = (None, None);
         (self.last_error, self.last_error_id) = (None, None);
         self.last = Some((hello, now, wall));
     }
@@ -98,6 +101,12 @@ impl PeerStatus {
     pub fn failed(&mut self, id: u32, error: String, wall: i64) {
         self.down_since.get_or_insert(wall);
         (self.last_error, self.last_error_id) = (Some(error), Some(id));
+    }
+
+    /// Notes that it is there and that one of the two does not let the other take part: the Primary the Backup.
+    pub fn refused(&mut self, now: u64, wall: i64) {
+        let since = self.refused.map_or(wall, |(_, since)| since);
+        self.refused = Some((now, since));
     }
 
     /// Notes where the Primary's log is, and how far the Backup is in it.
@@ -139,7 +148,9 @@ impl PeerStatus {
     /// Whether it answers.
     #[must_use]
     pub fn state(&self, now: u64) -> PeerState {
-        if self.in_contact(now) {
+        if self.refused.is_some_and(|(at, _)| now.saturating_sub(at) < DOWN_MS) {
+            PeerState::Refused
+        } else if self.in_contact(now) {
             PeerState::Up
         } else if self.last.is_some() || now.saturating_sub(self.started) >= DOWN_MS {
             PeerState::Down
@@ -159,6 +170,7 @@ impl PeerStatus {
         let last_wall = self.last.as_ref().map(|(_, _, wall)| *wall);
         let since = match state {
             PeerState::Up => self.up_since.or(last_wall),
+            PeerState::Refused => self.refused.map(|(_, since)| since),
             PeerState::Down => self.down_since.or(last_wall),
             PeerState::Unknown => None,
         };

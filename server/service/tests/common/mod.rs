@@ -166,7 +166,7 @@ impl Server {
             peer: (role == ServerRole::Backup).then(|| zone::StoredPeer {
                 server_id: ServerId([9; 16]),
                 name: "primary".into(),
-                address: userlock_core::agent_api::ServerAddress { url: primary.url, fingerprint: String::new() },
+                address: userlock_core::agent_api::ServerAddress::new(primary.url, ""),
                 account: "administrator".into(),
                 token_hash: String::new(),
                 token: Some("none".into()),

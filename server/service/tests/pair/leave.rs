@@ -31,6 +31,8 @@ async fn a_backup_that_is_removed_holds_nobody_up_and_is_let_in_no_more() {
 
     // What the Primary has is enough for an agent now, also after the Backup has asked in vain.
     pair.backup.logs(1205, 0, SOON).await;
+    let there = pair.backup.view().await;
+    assert_eq!((&there["phase"], &there["peer"]["state"]), (&json!("standby"), &json!("refused")), "{there}");
     pc.log_on("bob", None);
     pc.send_to(0).await;
     assert_eq!(pc.waiting(), 0, "nothing waits for a Backup");

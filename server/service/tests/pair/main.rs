@@ -9,6 +9,7 @@
 )]
 
 mod accounts;
+mod certificate;
 mod decisions;
 mod faults;
 mod kill;

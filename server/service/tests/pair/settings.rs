@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Node, Options, Pair};
 
-const BY_HAND: Options = Options { interval_seconds: Some(86_400), continuous: false, account: "admin" };
+const BY_HAND: Options = Options { interval_seconds: Some(86_400), continuous: false, account: "admin", tls: false };
 
 /// Another value than the present one for each field that can be changed, by section.
 fn other_values() -> Vec<(&'static str, &'static str, Value)> {

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use userlock_core::api::RunView;
 
-use crate::support::{Machine, Options, Pair, is, until};
+use crate::support::{Machine, Node, Options, Pair, is, until};
 
 const SOON: Duration = Duration::from_secs(15);
 /// Only what is started by hand runs.
-const BY_HAND: Options = Options { account: "admin", interval_seconds: Some(86_400), continuous: false };
+const BY_HAND: Options = Options { account: "admin", interval_seconds: Some(86_400), continuous: false, tls: false };
 
 fn run_of(body: &Value) -> RunView {
     serde_json::from_value(body.clone()).unwrap_or_else(|e| panic!("{e}: {body}"))
@@ -244,12 +244,26 @@ async fn a_service_account_that_is_no_administrator_any_more_is_refused_at_the_n
     assert!(metrics.as_str().unwrap().contains("userlock_synchronization_failing{event=\"1206\"} 1"), "{metrics}");
     let peer = pair.backup.view().await["peer"].clone();
     assert_eq!(peer["last_error_id"], 1206, "{peer}");
-    let banners = pair.backup.get("/fn/frame").await["overview"]["banners"].clone();
-    assert!(banners.to_string().contains("event 1206"), "{banners}");
+    let banners = async |node: &Node| node.get("/fn/frame").await["overview"]["banners"].to_string();
+    let told = banners(&pair.backup).await;
+    assert!(told.contains("event 1206"), "{told}");
+    // Both run: nobody is called down, and nothing is taken over.
+    let here = pair.backup.view().await;
+    assert_eq!((&here["phase"], &here["peer"]["state"]), (&json!("standby"), &json!("refused")), "{here}");
+    assert!(here["phase_detail"]["reason"].as_str().unwrap().contains("does not let this Backup take part"), "{here}");
+    assert_eq!(pair.primary.view().await["peer"]["state"], "refused");
+    let told = banners(&pair.primary).await;
+    assert!(told.contains("event 1112") && !told.contains("does not answer"), "{told}");
+    assert_eq!(pair.primary.logged(1112).await.len(), 1, "once");
 
     let up = pair.backup.logged(1100).await.len();
     give("administrator").await;
     pair.backup.logs(1100, up, SOON).await;
+    until("the Primary shows it", SOON, || async {
+        let peer = pair.primary.view().await["peer"].clone();
+        is(peer["state"] == "up" && peer["last_error"] == json!(null), &peer)
+    })
+    .await;
     assert_eq!(pair.backup.synchronize("events").await["state"], "succeeded");
     let metrics = pair.backup.get("/metrics").await;
     assert!(!metrics.as_str().unwrap().contains("event=\"1206\""), "{metrics}");

@@ -13,7 +13,8 @@ use crate::store::{product, state};
 const OWN_DATABASES: [&str; 2] = [state::FILE, product::FILE];
 /// What begins with one of these is the program's own: its keys and tokens, the note of a set-up that is not finished, what the
 /// wizard was told, and what was set aside.
-const OWN_FILES: [&str; 6] = ["lock", "local-token", "server.", "unfinished.json", "left-", "."];
+const OWN_FILES: [&str; 8] =
+    ["lock", "local-token", "server.", "next.pem", "next.new", "unfinished.json", "left-", "."];
 
 /// The path of the file; its folder is there, and it is none of the program's own, by whatever name.
 pub(super) fn resolve(dir: &Path, file: &str) -> Result<PathBuf, ArchiveError> {

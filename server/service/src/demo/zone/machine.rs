@@ -52,6 +52,8 @@ struct Live {
 /// What happens on the machine during one boot.
 struct Played {
     boot: BootId,
+    /// What the machine's disk has of its zone.
+    zone: Arc<Mutex<Zone>>,
     sessions: Mutex<BTreeMap<LogonId, Live>>,
 }
 
@@ -100,6 +102,11 @@ impl Host for Played {
         number(Inventory { boot: self.boot, sessions: sessions.iter().map(of).collect() });
     }
 
+    fn zone(&self, zone: &Zone) -> std::io::Result<()> {
+        *self.zone.lock().unwrap_or_else(PoisonError::into_inner) = zone.clone();
+        Ok(())
+    }
+
     fn obey(&self, reporter: &Arc<Reporter>, command: Command) {
         let logon = &command.session.logon;
         let done = match command.action {
@@ -134,7 +141,7 @@ impl Drop for Running {
 pub struct Machine {
     identity: Identity,
     clients: Clients,
-    zone: Zone,
+    zone: Arc<Mutex<Zone>>,
     seen: Mutex<Seen>,
     running: Mutex<Option<Running>>,
 }
@@ -154,7 +161,7 @@ impl Machine {
     /// A machine without power.
     #[must_use]
     pub fn new(identity: Identity, zone: Zone, clients: Clients) -> Self {
-        Self { identity, clients, zone, seen: Mutex::default(), running: Mutex::default() }
+        Self { identity, clients, zone: Arc::new(Mutex::new(zone)), seen: Mutex::default(), running: Mutex::default() }
     }
 
     fn running(&self) -> MutexGuard<'_, Option<Running>> {
@@ -165,16 +172,17 @@ impl Machine {
         self.running().as_ref().map(|r| (Arc::clone(&r.reporter), Arc::clone(&r.played)))
     }
 
-    /// The machine starts, with an agent that has forgotten all.
+    /// The machine starts, with an agent that has forgotten all but its zone.
     ///
     /// # Errors
     /// [`MachineError`].
     pub fn power_on(&self) -> Result<(), MachineError> {
         let boot: BootId = Digest(random_id()?);
-        let played = Arc::new(Played { boot, sessions: Mutex::default() });
+        let played = Arc::new(Played { boot, zone: Arc::clone(&self.zone), sessions: Mutex::default() });
+        let zone = self.zone.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let reporter = Reporter::new(Parts {
             identity: self.identity.clone(),
-            zone: self.zone.clone(),
+            zone,
             boot,
             spool: Spool::in_memory(&self.identity.machine)?,
             memory: Obedience::default(),

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod actions;
+pub mod certificate;
 pub mod lists;
 pub mod own;
 pub mod settings;

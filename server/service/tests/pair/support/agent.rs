@@ -171,6 +171,7 @@ impl Machine {
             epoch: Epoch::default(),
             spool: self.waiting() as u64,
             reaches: Vec::new(),
+            pins: Vec::new(),
             version: "test".into(),
         };
         let answer = self.servers[self.in_use].hello(&self.token, &request, TIMEOUT).await?;

@@ -1,6 +1,7 @@
 //! What the tests of the pair share: servers as processes, agents, and what to wait for.
 
 mod agent;
+mod daemon;
 mod node;
 mod pair;
 
@@ -9,6 +10,7 @@ use std::{future::Future, time::Duration};
 use tokio::time::{Instant, sleep};
 
 pub use agent::{Machine, new_decision};
+pub use daemon::Daemon;
 pub use node::Node;
 pub use pair::{Options, Pair, everybody};
 

@@ -76,20 +76,32 @@ impl Node {
     ///
     /// # Errors
     /// What the program said.
-    pub fn set_up(role: &'static str, folder: &Path, more: &[&str]) -> Result<(Self, Value), String> {
+    pub fn set_up(role: &'static str, folder: &Path, tls: bool, more: &[&str]) -> Result<(Self, Value), String> {
         std::fs::create_dir_all(folder).unwrap();
         let (data, config) = (folder.join("data"), folder.join("userlock.toml"));
         let listen = free_address().to_string();
         let mut args = vec!["setup", "--role", role, "--dir", data.to_str().unwrap(), "--listen", &listen];
-        args.extend(["--config-out", config.to_str().unwrap(), "--plain-http"]);
+        args.extend(["--config-out", config.to_str().unwrap()]);
+        args.extend(["--plain-http"].iter().filter(|_| !tls));
         args.extend_from_slice(more);
         let said = run(&args)?;
         let told: Value =
             serde_json::from_str(said.lines().last().unwrap_or_default()).map_err(|e| format!("{e}: {said}"))?;
         let text = |field: &str| told[field].as_str().unwrap_or_default().to_owned();
-        let address = ServerAddress { url: text("url"), fingerprint: text("fingerprint") };
+        let address = ServerAddress::new(text("url"), text("fingerprint"));
         let http = client_for(&address).unwrap();
         Ok((Self { role, folder: folder.to_owned(), address, http, child: None }, told))
+    }
+
+    /// Its configuration.
+    pub fn config(&self) -> PathBuf {
+        self.folder.join("userlock.toml")
+    }
+
+    /// Calls it from now on by another certificate.
+    pub fn trust(&mut self, fingerprint: &str) {
+        self.address = ServerAddress::new(self.address.url.clone(), fingerprint);
+        self.http = client_for(&self.address).unwrap();
     }
 
     /// Where its state is.

@@ -30,11 +30,13 @@ pub struct Options {
     pub interval_seconds: Option<u32>,
     /// Whether the Primary is tailed.
     pub continuous: bool,
+    /// Whether they speak TLS.
+    pub tls: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { account: ADMIN, interval_seconds: None, continuous: true }
+        Self { account: ADMIN, interval_seconds: None, continuous: true, tls: false }
     }
 }
 
@@ -51,6 +53,7 @@ impl Pair {
         let (mut primary, told) = Node::set_up(
             "primary",
             &folder.path().join("primary"),
+            options.tls,
             &["--admin-password-file", password.to_str().unwrap()],
         )
         .unwrap();
@@ -140,13 +143,13 @@ impl Pair {
 /// Sets up a Backup. The Primary must run.
 fn join(primary: &Node, folder: &Path, name: &str, account: &str, more: &[&str]) -> Result<Node, String> {
     let password = folder.join("password");
-    let ServerAddress { url, fingerprint } = &primary.address;
+    let ServerAddress { url, fingerprint, .. } = &primary.address;
     let mut args = vec!["--primary", url, "--account", account, "--password-file", password.to_str().unwrap()];
     if !fingerprint.is_empty() {
         args.extend(["--fingerprint", fingerprint]);
     }
     args.extend_from_slice(more);
-    Node::set_up("backup", &folder.join(name), &args).map(|(node, _)| node)
+    Node::set_up("backup", &folder.join(name), !fingerprint.is_empty(), &args).map(|(node, _)| node)
 }
 
 /// A rule for everybody.

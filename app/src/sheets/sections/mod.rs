@@ -1,5 +1,7 @@
 //! The sections of Properties: their titles, and what their fields are called.
 
+mod own;
+
 use super::spec::{GroupSpec, Of, field};
 
 /// A section.
@@ -15,7 +17,7 @@ pub struct SectionSpec {
     pub groups: &'static [GroupSpec],
 }
 
-/// The sections whose pages are one form. Security is more than that, and Synchronization has a page of its own.
+/// The sections that are one form. Security is more than that, and on the page of Synchronization there is more beside it.
 pub const SECTIONS: &[SectionSpec] = &[
     SectionSpec {
         slug: "general",
@@ -59,6 +61,7 @@ pub const SECTIONS: &[SectionSpec] = &[
             ],
         }],
     },
+    own::SYNCHRONIZATION,
     SectionSpec {
         slug: "agents",
         title: "Agents",
@@ -155,97 +158,8 @@ pub const SECTIONS: &[SectionSpec] = &[
             ],
         }],
     },
-    SectionSpec {
-        slug: "email",
-        title: "E-mail settings for notifications",
-        note: "How this server sends mail. Each server has its own; nothing is sent by them yet but the test.",
-        groups: &[
-            GroupSpec {
-                heading: "Mail server",
-                note: "",
-                fields: &[
-                    field("server", "Server", "Its name or address; empty: none.", Of::Text(255)),
-                    field("port", "Port", "", Of::Number(1, 65_535)),
-                    field(
-                        "tls",
-                        "TLS",
-                        "",
-                        Of::Choice(&[
-                            ("starttls", "STARTTLS: begun in clear, then by TLS"),
-                            ("tls", "TLS from the start"),
-                            ("none", "none: all in clear, the password too"),
-                        ]),
-                    ),
-                ],
-            },
-            GroupSpec {
-                heading: "Sender",
-                note: "",
-                fields: &[
-                    field("from", "From", "name@example.com or Name <name@example.com>", Of::Text(320)),
-                    field("user", "User", "The account at the mail server; empty: none.", Of::Text(256)),
-                    field("password", "Password", "Empty: as it is.", Of::Secret),
-                ],
-            },
-        ],
-    },
-    SectionSpec {
-        slug: "database",
-        title: "Database",
-        note: "Where this server archives session events for reports. Each server has its own, and two servers never use one. Nothing is archived yet: the database is opened, checked and kept ready.",
-        groups: &[
-            GroupSpec {
-                heading: "Database",
-                note: "",
-                fields: &[
-                    field(
-                        "kind",
-                        "Kind",
-                        "",
-                        Of::Choice(&[
-                            ("off", "off"),
-                            ("sqlite", "SQLite: a file on this machine"),
-                            ("postgres", "PostgreSQL"),
-                        ]),
-                    ),
-                    field(
-                        "retention_days",
-                        "Retention",
-                        "Days for which archived events are kept.",
-                        Of::Number(1, 3660),
-                    )
-                    .of_unit("days"),
-                ],
-            },
-            GroupSpec {
-                heading: "SQLite",
-                note: "",
-                fields: &[field("file", "File", "A relative path begins at the data directory.", Of::Text(1024))],
-            },
-            GroupSpec {
-                heading: "PostgreSQL",
-                note: "",
-                fields: &[
-                    field("host", "Host", "", Of::Text(255)),
-                    field("port", "Port", "", Of::Number(1, 65_535)),
-                    field("name", "Database's name", "", Of::Text(63)),
-                    field("user", "User", "", Of::Text(63)),
-                    field("password", "Password", "Empty: as it is.", Of::Secret),
-                    field(
-                        "tls",
-                        "TLS",
-                        "",
-                        Of::Choice(&[
-                            ("prefer", "if the server has it; by whatever certificate"),
-                            ("require", "in any case; by whatever certificate"),
-                            ("verify_full", "in any case; the certificate must be valid for the host"),
-                            ("disable", "none"),
-                        ]),
-                    ),
-                ],
-            },
-        ],
-    },
+    own::EMAIL,
+    own::DATABASE,
     SectionSpec {
         slug: "notifications",
         title: "Notifications",
@@ -276,4 +190,15 @@ pub const SECTIONS: &[SectionSpec] = &[
 #[must_use]
 pub fn section(slug: &str) -> Option<&'static SectionSpec> {
     SECTIONS.iter().find(|section| section.slug == slug)
+}
+
+/// What a section is called, by its slug or by its name in the settings.
+#[must_use]
+pub fn title_of(name: &str) -> &str {
+    match name {
+        "security" => "Security",
+        "protected-accounts" | "protected_accounts" => "Protected accounts",
+        "email" => "E-mail",
+        name => section(name).map_or(name, |section| section.title),
+    }
 }

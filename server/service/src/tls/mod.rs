@@ -1,6 +1,10 @@
 //! Certificates: made at set-up or given, and known by their fingerprint rather than by who signed them.
 
+mod facts;
+mod keeper;
+
 use std::{
+    fs::File,
     io::Write as _,
     net::IpAddr,
     os::unix::fs::OpenOptionsExt as _,
@@ -13,11 +17,15 @@ use rustls::{
     crypto::CryptoProvider,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
+use userlock_agent::client::fingerprint_of;
 
-/// The certificate's file in the data directory.
-const CERT_FILE: &str = "server.pem";
-/// Its key's.
-const KEY_FILE: &str = "server.key";
+pub use facts::Facts;
+pub use keeper::{Certificates, KeeperError, Known};
+
+/// The certificate in use with its key, in the data directory: one file, so that both are replaced at once.
+pub const FILE: &str = "server.pem";
+/// The one that will take its place.
+pub const NEXT_FILE: &str = "next.pem";
 
 /// Why there is no certificate to serve with.
 #[derive(Debug, thiserror::Error)]
@@ -46,54 +54,75 @@ pub enum TlsError {
     Unusable(#[from] rustls::Error),
 }
 
+impl TlsError {
+    fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { path, source }
+    }
+}
+
 /// A certificate with its key.
+#[derive(Debug)]
 pub struct Identity {
     certs: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 }
 
 impl Identity {
-    /// Makes a certificate for these names and addresses, signed by itself, and puts it into the data directory.
+    /// Makes a certificate for these names and addresses, signed by itself. It is nowhere yet.
     ///
     /// # Errors
-    /// [`TlsError`].
-    pub fn generate(dir: &Path, host: &str, ip: IpAddr) -> Result<Self, TlsError> {
+    /// [`TlsError::Generate`], [`TlsError::Unusable`].
+    pub fn make(hosts: &[&str], ip: IpAddr) -> Result<Self, TlsError> {
         let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
-        names.push(host.to_owned());
+        names.extend(hosts.iter().map(|host| (*host).to_owned()));
         if !ip.is_unspecified() {
             names.push(ip.to_string());
         }
         names.sort_unstable();
         names.dedup();
         let mut params = rcgen::CertificateParams::new(names)?;
-        params.distinguished_name.push(rcgen::DnType::CommonName, format!("UserLock on {host}"));
+        params.distinguished_name.push(
+            rcgen::DnType::CommonName,
+            format!("UserLock on {}", hosts.first().copied().unwrap_or("this machine")),
+        );
         let key = rcgen::KeyPair::generate()?;
         let cert = params.self_signed(&key)?;
-        write(&dir.join(CERT_FILE), cert.pem().as_bytes(), 0o644)?;
-        write(&dir.join(KEY_FILE), key.serialize_pem().as_bytes(), 0o600)?;
-        Self::load_from_dir(dir)
+        let unreadable = |e| TlsError::Unusable(rustls::Error::General(str::to_owned(e)));
+        let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(unreadable)?;
+        Ok(Self { certs: vec![cert.der().clone()], key })
     }
 
-    /// Whether [`Self::generate`] has made one in this data directory.
+    /// Makes a certificate as [`Self::make`] does, and puts it into the data directory, where there must be none.
+    ///
+    /// # Errors
+    /// [`TlsError`].
+    pub fn generate(dir: &Path, hosts: &[&str], ip: IpAddr) -> Result<Self, TlsError> {
+        let made = Self::make(hosts, ip)?;
+        made.write_new(&dir.join(FILE))?;
+        Ok(made)
+    }
+
+    /// Whether there is one in this data directory.
     #[must_use]
     pub fn is_in(dir: &Path) -> bool {
-        dir.join(CERT_FILE).exists() && dir.join(KEY_FILE).exists()
+        dir.join(FILE).exists()
     }
 
-    /// Reads the certificate that [`Self::generate`] made.
+    /// Reads the one in use from a data directory.
     ///
     /// # Errors
     /// [`TlsError`].
     pub fn load_from_dir(dir: &Path) -> Result<Self, TlsError> {
-        Self::load(&dir.join(CERT_FILE), &dir.join(KEY_FILE))
+        Self::load(&dir.join(FILE), &dir.join(FILE))
     }
 
-    /// Reads a certificate, with those that signed it behind, and its key; both PEM.
+    /// Reads a certificate, with those that signed it behind, and its key; both PEM, perhaps in one file.
     ///
     /// # Errors
     /// [`TlsError`].
     pub fn load(cert: &Path, key: &Path) -> Result<Self, TlsError> {
-        let read = |path: &Path| std::fs::read(path).map_err(|source| TlsError::File { path: path.to_owned(), source });
+        let read = |path: &Path| std::fs::read(path).map_err(TlsError::file(path));
         let wrong = |path: &Path, reason: String| TlsError::Contents { path: path.to_owned(), reason };
         let certs: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(cert)?).collect();
         let certs = certs.map_err(|e| wrong(cert, format!("not a PEM file: {e:?}")))?;
@@ -105,10 +134,38 @@ impl Identity {
         Ok(Self { certs, key })
     }
 
+    /// Writes it to a file that must not be there yet, which only its owner reads from the first moment. It is on the
+    /// disk when this returns.
+    ///
+    /// # Errors
+    /// [`TlsError::File`].
+    pub fn write_new(&self, path: &Path) -> Result<(), TlsError> {
+        let kind = match &self.key {
+            PrivateKeyDer::Pkcs1(_) => "RSA PRIVATE KEY",
+            PrivateKeyDer::Sec1(_) => "EC PRIVATE KEY",
+            _ => "PRIVATE KEY",
+        };
+        let certs = self.certs.iter().map(|cert| pem::Pem::new("CERTIFICATE", cert.as_ref()));
+        let key = pem::Pem::new(kind, self.key.secret_der());
+        let text: String = certs.chain([key]).map(|part| pem::encode(&part)).collect();
+        let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        let written = file.and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        });
+        written.and_then(|()| sync_folder_of(path)).map_err(TlsError::file(path))
+    }
+
     /// How the certificate is known: its SHA-256 in hex.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        self.certs.first().map(|cert| fingerprint(cert)).unwrap_or_default()
+        self.certs.first().map(|cert| fingerprint_of(cert)).unwrap_or_default()
+    }
+
+    /// What the certificate says of itself.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        self.certs.first().map(|cert| Facts::of(cert)).unwrap_or_default()
     }
 
     /// What the server's side of TLS needs.
@@ -123,16 +180,15 @@ impl Identity {
     }
 }
 
+/// Makes a change of a folder's entries survive a loss of power.
+fn sync_folder_of(path: &Path) -> std::io::Result<()> {
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
 /// The cryptography that TLS works with.
 #[must_use]
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
-}
-
-/// The SHA-256 of a certificate, in lower-case hex.
-#[must_use]
-pub fn fingerprint(cert: &[u8]) -> String {
-    ring::digest::digest(&ring::digest::SHA256, cert).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A fingerprint as people type it, `sha256:AA:BB…` included, as it is compared. `None`: it is none.
@@ -144,16 +200,6 @@ pub fn normalize_fingerprint(typed: &str) -> Option<String> {
     fits.then_some(digits)
 }
 
-/// Writes a file that must not be there yet, with these permissions from the first moment.
-fn write(path: &Path, contents: &[u8], mode: u32) -> Result<(), TlsError> {
-    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
-    file.and_then(|mut file| {
-        file.write_all(contents)?;
-        file.sync_all()
-    })
-    .map_err(|source| TlsError::File { path: path.to_owned(), source })
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
@@ -163,13 +209,13 @@ mod tests {
     #[test]
     fn a_certificate_that_was_made_is_read_back_and_its_key_is_private() {
         let dir = tempfile::tempdir().unwrap();
-        let made = Identity::generate(dir.path(), "host.example", "127.0.0.1".parse().unwrap()).unwrap();
+        let made = Identity::generate(dir.path(), &["host.example"], "127.0.0.1".parse().unwrap()).unwrap();
         let read = Identity::load_from_dir(dir.path()).unwrap();
         assert_eq!(made.fingerprint(), read.fingerprint());
-        let mode = std::fs::metadata(dir.path().join(KEY_FILE)).unwrap().permissions().mode();
+        let mode = std::fs::metadata(dir.path().join(FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert!(read.server_config().is_ok());
-        assert!(Identity::generate(dir.path(), "h", "::1".parse().unwrap()).is_err(), "nothing is overwritten");
+        assert!(Identity::generate(dir.path(), &["h"], "::1".parse().unwrap()).is_err(), "nothing is overwritten");
     }
 
     #[test]

@@ -1,0 +1,230 @@
+//! The form of a page of Properties: sent by the script where there is one, and told of in place.
+
+use leptos::{ev::SubmitEvent, prelude::*, task::spawn_local};
+use leptos_router::{NavigateOptions, hooks::use_navigate};
+use userlock_core::api::{Problem, Tone};
+
+use super::{heading, small};
+use crate::{
+    api, browser,
+    components::{Notices, checks_of},
+    pages::{ProblemView, form_problem},
+    present::words,
+    sheet::{Again, Field, Form, Group, Kind, Test},
+};
+
+/// The form, its test, and what came of both. Without JavaScript the page that follows comes with that.
+#[component]
+pub fn FormView(
+    /// The form.
+    form: Form,
+    /// What tests what stands in it.
+    test: Option<Test>,
+    /// What came of it before this page.
+    again: Again,
+) -> impl IntoView {
+    let notices = Notices::of_page();
+    let navigate = use_navigate();
+    let go = StoredValue::new(move |to: String| navigate(&to, NavigateOptions::default()));
+    let busy = RwSignal::new(false);
+    let testing = RwSignal::new(false);
+    let problem = RwSignal::new(again.problem);
+    let report = RwSignal::new(again.report);
+    let secret = RwSignal::new(None::<String>);
+    let etag = RwSignal::new(form.etag);
+    let submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        if busy.get_untracked() {
+            return;
+        }
+        let address = browser::sent_to(&event);
+        busy.set(true);
+        testing.set(address == TEST);
+        problem.set(None);
+        report.set(None);
+        spawn_local(async move {
+            match api::submit_to(&address, event).await {
+                Ok(saved) if saved.report.is_some() => report.set(saved.report),
+                Ok(saved) => {
+                    etag.set(saved.etag);
+                    if saved.secret.is_some() {
+                        secret.set(saved.secret);
+                    }
+                    if saved.to.is_empty() {
+                        notices.tell(Tone::Ok, saved.text);
+                    } else {
+                        go.with_value(|go| go(saved.to));
+                        // The page after this one begins without notices.
+                        set_timeout(move || notices.tell(Tone::Ok, saved.text), std::time::Duration::from_millis(50));
+                    }
+                }
+                Err(refused) => form_problem(refused, problem),
+            }
+            busy.set(false);
+            testing.set(false);
+        });
+    };
+    let name = form.groups.iter().map(|group| &group.heading).find(|heading| !heading.is_empty());
+    let name = name.unwrap_or(&form.button).clone();
+    let reason = Field {
+        name: "reason".into(),
+        label: "Reason".into(),
+        help: "Kept with the change.".into(),
+        value: again.reason,
+        max: 500,
+        ..Field::default()
+    };
+    let fields = form.groups.iter().flat_map(|group| &group.fields);
+    let fields = fields.chain(test.iter().flat_map(|test| &test.fields)).chain([&reason]);
+    let names = StoredValue::new(fields.map(|field| field.name.clone()).collect::<Vec<_>>());
+    // A problem of a field is told there.
+    let rest = move || {
+        let rest =
+            problem.get().filter(|problem| !names.with_value(|names| names.iter().any(|name| is_of(problem, name))));
+        rest.map(|problem| view! { <ProblemView problem/> }.into_any())
+    };
+    let groups = form.groups.into_iter().map(|group| group_of(group, problem)).collect_view();
+    let button = form.button;
+    let test = test.map(|test| {
+        let checks = move || match (report.get(), testing.get()) {
+            (Some(report), _) => {
+                // Which one failed stands above.
+                let told = if report.ok { words::checks_result(&report) } else { "Not all checks passed.".to_owned() };
+                Some(checks_of(report, told))
+            }
+            (None, true) => Some(view! { <p class="muted">"Testing…"</p> }.into_any()),
+            (None, false) => None,
+        };
+        let group = Group { heading: "Test".into(), note: test.note, fields: test.fields };
+        view! {
+            <section id="test" class="stack form-test">
+                {group_of(group, problem)}
+                <div class="buttons"><button formaction=test.action disabled=move || busy.get()>{test.button}</button></div>
+                <div class="stack" role="status" aria-live="polite">{checks}</div>
+            </section>
+        }
+        .into_any()
+    });
+    view! {
+        <form class="panel stack" method="post" action=form.action aria-label=name on:submit=submit>
+            <input r#type="hidden" name="slug" value=form.slug/>
+            <input r#type="hidden" name="etag" prop:value=move || etag.get() value=etag.get_untracked()/>
+            {groups}
+            {field_of(reason, "", Some(problem))}
+            <div>{rest}</div>
+            <div role="status">
+                {move || secret.get().map(|secret| view! {
+                    <p class="banner ok"><span>"Shown once: "<code class="fingerprint">{secret}</code></span></p>
+                }.into_any())}
+            </div>
+            <div class="buttons">
+                <button class="primary" disabled=move || busy.get()>
+                    {move || if busy.get() && !testing.get() { "Saving…".to_owned() } else { button.clone() }}
+                </button>
+            </div>
+            {test}
+        </form>
+    }
+    .into_any()
+}
+
+/// The server function of all tests.
+const TEST: &str = "/fn/test-section";
+
+fn group_of(group: Group, problem: RwSignal<Option<Problem>>) -> AnyView {
+    view! {
+        {heading(group.heading)}
+        {(!group.note.is_empty()).then(|| view! { <p class="muted">{group.note}</p> }.into_any())}
+        {group.fields.into_iter().map(|field| field_of(field, "form", Some(problem))).collect_view()}
+    }
+    .into_any()
+}
+
+/// Whether a problem is of a field. The server may name it with what it is in before it (`limits.vpn`).
+fn is_of(problem: &Problem, name: &str) -> bool {
+    let named = problem.field.as_deref().unwrap_or_default();
+    named == name || named.split(['.', '[']).next_back() == Some(name)
+}
+
+/// One field with its label, and with its problem below it where one may be told.
+pub fn field_of(field: Field, within: &str, problem: Option<RwSignal<Option<Problem>>>) -> AnyView {
+    let Field { name, label, help, note, kind, value, text, min, max, options } = field;
+    let message_id = problem.map(|_| format!("wrong-{name}"));
+    let describes = message_id.clone();
+    let key = StoredValue::new(name.clone());
+    let detail = move || {
+        problem?.with(|problem| {
+            let problem = problem.as_ref()?;
+            key.with_value(|key| is_of(problem, key)).then(|| problem.detail.clone())
+        })
+    };
+    let invalid = move || detail().map(|_| "true");
+    // On a page that follows a form the first thing to do is here.
+    let autofocus = untrack(detail).is_some();
+    let message = move || detail().map(|text| view! { <p class="wrong" role="alert">{text}</p> }.into_any());
+    let name = if within.is_empty() { name } else { format!("{within}[{name}]") };
+    let number = kind == Kind::Number;
+    let input = match kind {
+        Kind::Text | Kind::Secret | Kind::Number => {
+            let (of, value) = match kind {
+                Kind::Secret => ("password", None),
+                Kind::Number => ("number", Some(value)),
+                _ => ("text", Some(value)),
+            };
+            let autocomplete = match kind {
+                // One that the browser may know.
+                Kind::Secret if name == "form[current]" => "current-password",
+                Kind::Secret => "new-password",
+                _ => "off",
+            };
+            view! {
+                <input
+                    r#type=of
+                    name=name
+                    value=value
+                    min=number.then(|| min.to_string())
+                    max=number.then(|| max.to_string())
+                    maxlength=(!number).then(|| max.to_string())
+                    class=if number { "short" } else { "" }
+                    autocomplete=autocomplete
+                    autofocus=autofocus
+                    aria-invalid=invalid
+                    aria-describedby=describes
+                />
+            }
+            .into_any()
+        }
+        Kind::Lines => view! {
+            <textarea name=name rows="3" maxlength=max.to_string() autofocus=autofocus aria-invalid=invalid aria-describedby=describes>{value}</textarea>
+        }
+        .into_any(),
+        Kind::Choice => view! {
+            <select name=name autofocus=autofocus aria-invalid=invalid aria-describedby=describes>
+                {options.into_iter().map(|(option, word)| {
+                    let selected = option == value;
+                    view! { <option value=option selected=selected>{word}</option> }.into_any()
+                }).collect_view()}
+            </select>
+        }
+        .into_any(),
+        Kind::Check => {
+            let meaning = options.into_iter().next().map(|(_, word)| word).unwrap_or_default();
+            view! {
+                <label class="check">
+                    <input r#type="checkbox" name=name value="true" checked=value == "true" autofocus=autofocus aria-invalid=invalid aria-describedby=describes/>
+                    {meaning}
+                </label>
+            }
+            .into_any()
+        }
+        Kind::Fact => view! { <span class="given">{text}</span> }.into_any(),
+    };
+    let told = view! { <span>{label}{small(help)}{small(note)}</span> }.into_any();
+    // A box has a label of its own.
+    let row = match kind {
+        Kind::Check | Kind::Fact => view! { <div class="row">{told}{input}</div> }.into_any(),
+        _ => view! { <label class="row">{told}{input}</label> }.into_any(),
+    };
+    let below = message_id.map(|id| view! { <div id=id class="row-message">{message}</div> }.into_any());
+    view! { <div>{row}{below}</div> }.into_any()
+}

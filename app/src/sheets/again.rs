@@ -1,0 +1,234 @@
+//! A form that is shown again: with what was typed into it, and with what came of it.
+//!
+//! Without JavaScript the page that follows a form is a new one. What was typed is kept for it, in memory, but no secret:
+//! of one it is known only that it was typed.
+
+use std::collections::BTreeMap;
+
+use userlock_core::api::{Problem, TestReport};
+
+use super::{Outcome, Pages, Sent};
+use crate::{
+    api::Caller,
+    ports::SharedPorts,
+    sheet::{Again, Field, Kind, Saved, Sheet},
+};
+
+/// What was typed into a form, and what came of it.
+#[derive(Debug, Clone, Default)]
+pub struct Typed {
+    /// The form: its server function, and which section or part.
+    form: (String, String),
+    /// The revision that it was typed over.
+    etag: String,
+    /// The fields, secrets left out.
+    values: BTreeMap<String, String>,
+    /// The secrets that were typed, by their names.
+    secrets: Vec<String>,
+    reason: String,
+    problem: Option<Problem>,
+    report: Option<TestReport>,
+}
+
+impl Typed {
+    /// How much was typed, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.reason.len() + self.values.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
+    }
+
+    /// Whether it was typed into the form of this page.
+    #[must_use]
+    pub fn is_of(&self, sheet: &Sheet) -> bool {
+        sheet
+            .form
+            .as_ref()
+            .is_some_and(|form| form.editable && (&form.action, &form.slug) == (&self.form.0, &self.form.1))
+    }
+
+    /// What is worth showing again: of a form that was refused, and of a test. Only what the form asks for is kept.
+    pub async fn of(
+        pages: Pages,
+        ports: SharedPorts,
+        caller: Caller,
+        sent: Sent,
+        outcome: &Outcome<Saved>,
+    ) -> Option<Self> {
+        let (problem, report) = match outcome {
+            Ok(saved) => (None, Some(saved.report.clone()?)),
+            Err(problem) => (Some(told_beside(problem.clone())), None),
+        };
+        let sheet = super::laid_out(pages, ports, caller, &sent.slug).await.ok()?;
+        let form = (pages.action().to_owned(), sent.slug.clone());
+        Self { form, etag: sent.etag, reason: sent.reason, problem, report, ..Self::default() }
+            .filled(sheet, sent.given)
+    }
+
+    fn filled(mut self, mut sheet: Sheet, mut given: super::Given) -> Option<Self> {
+        if !self.is_of(&sheet) {
+            return None;
+        }
+        for field in fields(&mut sheet) {
+            match given.remove(&field.name) {
+                Some(value) if field.kind == Kind::Secret => {
+                    self.secrets.extend((!value.is_empty()).then(|| field.name.clone()));
+                }
+                // Browsers send a text's line breaks as CR and LF.
+                Some(value) => _ = self.values.insert(field.name.clone(), value.replace("\r\n", "\n")),
+                None => {}
+            }
+        }
+        Some(self)
+    }
+
+    /// Shows it in the form of this page.
+    pub fn show(mut self, sheet: &mut Sheet) {
+        // Somebody else has changed the section: what it is now is told beside what was typed, and saving goes over it.
+        let stale = self.problem.as_ref().is_some_and(is_stale);
+        for field in fields(sheet) {
+            match field.kind {
+                Kind::Fact => {}
+                Kind::Secret if self.secrets.contains(&field.name) => {
+                    add(&mut field.note, "Type it again: what is typed here is never kept.");
+                }
+                Kind::Secret => {}
+                Kind::Check => take(field, self.values.contains_key(&field.name).to_string(), stale),
+                Kind::Text | Kind::Number | Kind::Choice | Kind::Lines => {
+                    if let Some(value) = self.values.remove(&field.name) {
+                        take(field, value, stale);
+                    }
+                }
+            }
+        }
+        if let Some(form) = sheet.form.as_mut().filter(|_| !stale) {
+            form.etag = self.etag;
+        }
+        sheet.again = Again { reason: self.reason, problem: self.problem, report: self.report };
+    }
+}
+
+fn is_stale(problem: &Problem) -> bool {
+    problem.status == 412
+}
+
+/// A problem, for people who have yet to see what somebody else has made of it.
+pub fn told_alone(mut problem: Problem) -> Problem {
+    if is_stale(&problem) {
+        problem.detail = "Somebody has changed it since you read it. Nothing was changed: load the page again to see what it is now.".to_owned();
+    }
+    problem
+}
+
+/// A problem, where what was typed is shown again with what somebody else has made of it.
+pub fn told_beside(mut problem: Problem) -> Problem {
+    if is_stale(&problem) {
+        problem.detail = "Somebody has changed it since you read it. What you typed stands here, with what it has become meanwhile beside it. Nothing was changed: save again to have it as it stands here.".to_owned();
+    }
+    problem
+}
+
+/// The value that was typed takes the place of the one that there is.
+fn take(field: &mut Field, value: String, stale: bool) {
+    if stale && field.value != value {
+        let now = if field.text.is_empty() { &field.value } else { &field.text };
+        let note = format!("Meanwhile: {now}");
+        add(&mut field.note, &note);
+    }
+    field.value = value;
+}
+
+fn add(note: &mut String, more: &str) {
+    if !note.is_empty() {
+        note.push(' ');
+    }
+    note.push_str(more);
+}
+
+/// The fields of a page's form, those of its test among them.
+fn fields(sheet: &mut Sheet) -> impl Iterator<Item = &mut Field> {
+    let groups = sheet.form.iter_mut().flat_map(|form| &mut form.groups);
+    let test = sheet.test.iter_mut().flat_map(|test| &mut test.fields);
+    groups.flat_map(|group| &mut group.fields).chain(test)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sheet::{Form, Group};
+
+    fn sheet() -> Sheet {
+        let field = |name: &str, kind: Kind, value: &str| Field {
+            name: name.into(),
+            kind,
+            value: value.into(),
+            text: value.into(),
+            ..Field::default()
+        };
+        let fields = vec![
+            field("server", Kind::Text, "mail"),
+            field("list", Kind::Lines, "a"),
+            field("on", Kind::Check, "true"),
+            field("password", Kind::Secret, ""),
+        ];
+        let form = Form {
+            action: Pages::Properties.action().into(),
+            slug: "email".into(),
+            etag: "now".into(),
+            editable: true,
+            groups: vec![Group { fields, ..Group::default() }],
+            ..Form::default()
+        };
+        Sheet { form: Some(form), ..Sheet::default() }
+    }
+
+    fn typed(status: u16) -> Typed {
+        let given = [("server", "other"), ("list", "p\r\nq"), ("password", "hunter2"), ("unknown", "x")];
+        let given = given.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let problem = crate::api::problem(status, "code", "Refused", "why");
+        let form = (Pages::Properties.action().to_owned(), "email".to_owned());
+        let typed = Typed { form, etag: "then".into(), problem: Some(problem), ..Typed::default() };
+        typed.filled(sheet(), given).unwrap()
+    }
+
+    fn value(sheet: &Sheet, name: &str) -> (String, String) {
+        let field = sheet.form.iter().flat_map(|form| &form.groups[0].fields).find(|field| field.name == name).unwrap();
+        (field.value.clone(), field.note.clone())
+    }
+
+    #[test]
+    fn what_was_typed_comes_back_and_a_secret_is_not_kept() {
+        let typed = typed(422);
+        assert!(!format!("{typed:?}").contains("hunter2") && !format!("{typed:?}").contains("unknown"), "{typed:?}");
+        let mut shown = sheet();
+        assert!(typed.is_of(&shown));
+        typed.show(&mut shown);
+        assert_eq!(value(&shown, "server"), ("other".into(), String::new()));
+        assert_eq!(value(&shown, "list").0, "p\nq");
+        assert_eq!(value(&shown, "on").0, "false", "a box that was not ticked");
+        let (secret, note) = value(&shown, "password");
+        assert!(secret.is_empty() && note.contains("again"), "{note}");
+        assert_eq!(shown.form.unwrap().etag, "then");
+        assert_eq!(shown.again.problem.unwrap().detail, "why");
+    }
+
+    #[test]
+    fn what_somebody_else_has_changed_is_told_beside_it() {
+        let mut shown = sheet();
+        typed(412).show(&mut shown);
+        assert_eq!(value(&shown, "server"), ("other".into(), "Meanwhile: mail".into()));
+        assert_eq!(shown.form.unwrap().etag, "now", "who saves again has seen what it has become");
+    }
+
+    #[test]
+    fn it_belongs_to_its_form_alone() {
+        for change in [
+            (|form: &mut Form| form.slug = "database".into()) as fn(&mut Form),
+            |form| form.action = Pages::Rules.action().into(),
+            |form| form.editable = false,
+        ] {
+            let mut other = sheet();
+            change(other.form.as_mut().unwrap());
+            assert!(!typed(422).is_of(&other));
+        }
+    }
+}

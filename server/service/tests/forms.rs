@@ -1,0 +1,379 @@
+//! The dashboard's forms without JavaScript: what was typed is there again on the page after a refusal or a test, with the
+//! field that is wrong; and what a page says of changes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what does not hold here is what the test finds"
+)]
+
+mod common;
+
+use common::Server;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+const PASSWORD: &str = "swordfish-13";
+
+/// A browser without JavaScript.
+struct Browser<'a> {
+    server: &'a Server,
+    sign_in: String,
+    /// What the last form left for the page after it.
+    flash: Option<String>,
+}
+
+impl<'a> Browser<'a> {
+    async fn open(server: &'a Server, account: &str) -> Self {
+        Self { server, sign_in: server.sign_in(account).await, flash: None }
+    }
+
+    async fn page(&self, path: &str) -> String {
+        let cookie = [Some(self.sign_in.clone()), self.flash.clone()].into_iter().flatten().collect::<Vec<_>>();
+        let request = self.server.plain(Method::GET, path).header("cookie", cookie.join("; "));
+        let response = request.header("accept", "text/html").send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        response.text().await.unwrap()
+    }
+
+    /// Sends the form of a page with some fields changed, and gives the page that follows.
+    async fn send(&mut self, path: &str, action: &str, typed: &[(&str, &str)]) -> String {
+        let page = self.page(path).await;
+        let mut fields: Vec<(String, String)> = fields_of(&page);
+        assert!(fields.iter().any(|(name, _)| name == "slug"), "{path} has a form");
+        for (name, value) in typed {
+            fields.retain(|(known, _)| known != name);
+            fields.push(((*name).to_owned(), (*value).to_owned()));
+        }
+        let request = self.server.plain(Method::POST, action).header("cookie", &self.sign_in);
+        let request = request.header("accept", "text/html,*/*").header("origin", &self.server.url);
+        let request = request.header("referer", format!("{}{path}", self.server.url)).form(&fields);
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::SEE_OTHER, "{path}");
+        let to = response.headers()["location"].to_str().unwrap().split('#').next().unwrap().to_owned();
+        let flash = response.headers()["set-cookie"].to_str().unwrap();
+        for (_, value) in typed.iter().filter(|(name, value)| name.contains("password") && !value.is_empty()) {
+            assert!(!flash.contains(value), "the cookie has the password");
+        }
+        self.flash = Some(flash.split(';').next().unwrap().to_owned());
+        self.page(&to).await
+    }
+}
+
+/// The names and values of the form that would be sent as it is.
+fn fields_of(page: &str) -> Vec<(String, String)> {
+    let form = page
+        .split("<form")
+        .find(|form| form.contains("name=\"slug\"") && form.contains("name=\"etag\""))
+        .unwrap_or_default();
+    let form = form.split("</form>").next().unwrap();
+    let mut fields = Vec::new();
+    for (at, _) in form.match_indices(" name=\"") {
+        let (tag, rest) = tag_at(form, at);
+        let name = attribute(tag, "name").unwrap();
+        let value = if tag.starts_with("<textarea") {
+            rest.split("</textarea>").next().unwrap().to_owned()
+        } else if tag.starts_with("<select") {
+            let options = rest.split("</select>").next().unwrap();
+            let chosen = options.split("<option").find(|option| option.split('>').next().unwrap().contains("selected"));
+            attribute(chosen.unwrap_or(options), "value").unwrap_or_default()
+        } else if tag.contains("type=\"checkbox\"") && !tag.contains(" checked") {
+            continue;
+        } else {
+            attribute(tag, "value").unwrap_or_default()
+        };
+        fields.push((name, value.replace("&quot;", "\"").replace("&amp;", "&").replace("&lt;", "<")));
+    }
+    fields
+}
+
+/// The tag around a place, and what follows it.
+fn tag_at(page: &str, at: usize) -> (&str, &str) {
+    let from = page[..at].rfind('<').unwrap();
+    let to = from + page[from..].find('>').unwrap();
+    (&page[from..to], &page[to + 1..])
+}
+
+/// The tag of the field of this name.
+fn tag<'a>(page: &'a str, name: &str) -> &'a str {
+    let at = page.find(&format!(" name=\"{name}\"")).unwrap_or_else(|| panic!("there is no {name}"));
+    tag_at(page, at).0
+}
+
+fn attribute(tag: &str, name: &str) -> Option<String> {
+    let rest = tag.split_once(&format!(" {name}=\""))?.1;
+    Some(rest.split('"').next().unwrap().to_owned())
+}
+
+/// The message below the field that is marked as wrong, which is told with it.
+fn wrong(page: &str) -> (String, String) {
+    let marked: Vec<_> = page.match_indices("aria-invalid=\"true\"").collect();
+    assert_eq!(marked.len(), 1, "one field is wrong");
+    let tag = tag_at(page, marked[0].0).0;
+    assert!(tag.contains(" autofocus"), "{tag}");
+    let id = attribute(tag, "aria-describedby").unwrap();
+    let at = page.find(&format!("id=\"{id}\"")).unwrap();
+    assert_eq!(page.matches(&format!("id=\"{id}\"")).count(), 1, "one element is called {id}");
+    let message = page[at..].split("</div>").next().unwrap();
+    assert!(message.contains("role=\"alert\""), "{message}");
+    let text = message.split("<p").nth(1).unwrap().split('>').nth(1).unwrap().split('<').next().unwrap();
+    (attribute(tag, "name").unwrap(), text.to_owned())
+}
+
+#[tokio::test]
+async fn what_was_typed_is_there_again_after_a_refusal_with_the_field_that_is_wrong() {
+    let (primary, backup) = (Server::primary().await, Server::backup().await);
+    let section = "/fn/change-section";
+    // The server, the page, its function, what is typed right, and what is typed wrong with what is told.
+    for (server, path, action, right, (field, value, told)) in [
+        (
+            &primary,
+            "/properties/general",
+            section,
+            ("form[zone_name]", "kept & \"quoted\""),
+            ("form[time_zone]", "Mars/Olympus", "Time zone: is no time zone"),
+        ),
+        (
+            &primary,
+            "/properties/agents",
+            section,
+            ("form[spool_cap]", "777"),
+            ("form[heartbeat_seconds]", "0", "Heartbeat: must be a number from 1 to 3600"),
+        ),
+        (
+            &primary,
+            "/properties/messages",
+            section,
+            ("form[logon_denied]", "line one\nline two"),
+            ("form[offline_denied]", "{nothing}", "the offline policy refuses: {nothing} is no variable"),
+        ),
+        (
+            &primary,
+            "/properties/email",
+            section,
+            ("form[server]", "mail.corp.example"),
+            ("form[from]", "nonsense", "From: must be an address"),
+        ),
+        (
+            &backup,
+            "/properties/synchronization",
+            section,
+            ("form[unit]", "hours"),
+            ("form[interval_seconds]", "25", "Interval: must be from 1 second to 24 hours"),
+        ),
+        (
+            &primary,
+            "/properties/security",
+            "/fn/change-security",
+            ("reason", "because I say so"),
+            ("form[session_minutes]", "0", "Session length: must be from 1 to"),
+        ),
+        (
+            &primary,
+            "/properties/security/roles/new",
+            "/fn/change-security",
+            ("form[sessions]", "write"),
+            ("form[name]", "read-sessions", "Name: read-sessions is there already"),
+        ),
+        (
+            &primary,
+            "/protected-accounts/new",
+            "/fn/change-rule",
+            ("form[name]", "alice"),
+            ("form[vpn]", "-1", "VPN: must be a number from 0"),
+        ),
+    ] {
+        let before = server.fingerprint_of_state().await;
+        let mut browser = Browser::open(server, "administrator").await;
+        let typed = [right, (field, value), ("reason", "because I say so")];
+        let page = browser.send(path, action, &typed).await;
+        let (name, message) = wrong(&page);
+        assert_eq!(name, field, "{path}");
+        assert!(message.contains(told), "{path}: {message}");
+        for (name, value) in typed {
+            let shown = fields_of(&page).into_iter().find(|(known, _)| known == name).unwrap().1;
+            assert_eq!(shown, value, "{path}: {name}");
+        }
+        assert_eq!(server.fingerprint_of_state().await, before, "{path}: nothing has changed");
+        let again = browser.page(path).await;
+        assert!(
+            !again.contains("because I say so") && !again.contains("aria-invalid=\"true\""),
+            "{path}: it is shown once"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_was_typed_is_of_one_form_and_one_sign_in_and_has_no_password() {
+    let server = Server::primary().await;
+    let mut browser = Browser::open(&server, "administrator").await;
+    let typed = [("form[name]", "ann"), ("form[password]", PASSWORD), ("reason", "a new colleague")];
+    // No role is chosen.
+    let page = browser.send("/properties/security/accounts/new", "/fn/change-security", &typed).await;
+    assert_eq!(wrong(&page).0, "form[role-administrator]");
+    assert_eq!(attribute(tag(&page, "form[name]"), "value").as_deref(), Some("ann"));
+    assert!(!page.contains(PASSWORD) && page.contains("Type it again"), "the password is not kept, and that is told");
+
+    let refuse = [("form[time_zone]", "Mars/Olympus"), ("reason", "typed by me")];
+    let path = "/properties/general";
+    let sent = async |browser: &mut Browser| {
+        browser.flash = None;
+        let mut fields = fields_of(&browser.page(path).await);
+        fields.retain(|(name, _)| refuse.iter().all(|(typed, _)| typed != name));
+        fields.extend(refuse.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let request = server.plain(Method::POST, "/fn/change-section").header("cookie", &browser.sign_in);
+        let request = request.header("accept", "text/html").header("origin", &server.url).form(&fields);
+        let response = request.send().await.unwrap();
+        response.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned()
+    };
+    let flash = sent(&mut browser).await;
+    let mut other = Browser::open(&server, "administrator").await;
+    other.flash = Some(flash.clone());
+    assert!(!other.page(path).await.contains("typed by me"), "another sign-in");
+    browser.flash = Some(flash);
+    assert!(!browser.page("/properties/agents").await.contains("typed by me"), "another form");
+    assert!(browser.page(path).await.contains("typed by me"), "its own");
+    assert!(!browser.page(path).await.contains("typed by me"), "once");
+}
+
+#[tokio::test]
+async fn who_was_overtaken_sees_what_it_has_become_beside_what_they_typed() {
+    let server = Server::primary().await;
+    let mut browser = Browser::open(&server, "administrator").await;
+    let path = "/properties/retention";
+    let etag = fields_of(&browser.page(path).await).into_iter().find(|(name, _)| name == "etag").unwrap().1;
+    let changed = server.change("/api/v1/settings/retention", |body| body["application_log_days"] = json!(44)).await;
+    assert_eq!(changed.status(), StatusCode::OK);
+    let typed = [("etag", etag.as_str()), ("form[application_log_days]", "55")];
+    let page = browser.send(path, "/fn/change-section", &typed).await;
+    assert_eq!(
+        page.matches(">Changed meanwhile. Somebody has changed it since you read it. What you typed").count(),
+        2
+    );
+    assert!(page.contains("Meanwhile: 44 days"));
+    assert_eq!(attribute(tag(&page, "form[application_log_days]"), "value").as_deref(), Some("55"));
+    assert_eq!(server.get("/api/v1/settings/retention").await["application_log_days"], 44, "nothing is overwritten");
+    // Who saves what they see has decided.
+    let fields = fields_of(&page);
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let page = browser.send(path, "/fn/change-section", &fields).await;
+    assert!(page.contains("Saved."));
+    assert_eq!(server.get("/api/v1/settings/retention").await["application_log_days"], 55);
+}
+
+#[tokio::test]
+async fn a_test_is_of_what_was_typed_and_shows_each_check() {
+    let server = Server::primary().await;
+    let before = server.get("/api/v1/settings/database").await;
+    let mut browser = Browser::open(&server, "administrator").await;
+    let test = "/fn/test-section";
+    let good = [("form[kind]", "sqlite"), ("form[file]", "typed.sqlite")];
+    let page = browser.send("/properties/database", test, &good).await;
+    for check in ["Database is reached", "Database is of no other server", "Tables can be made", "All 5 checks passed."]
+    {
+        assert!(page.contains(check), "{check}");
+    }
+    assert!(page.contains("there is no such file yet"), "the file that was typed");
+    assert_eq!(attribute(tag(&page, "form[file]"), "value").as_deref(), Some("typed.sqlite"));
+    assert_eq!(server.get("/api/v1/settings/database").await, before, "nothing is saved");
+    assert!(!server.dir.path().join("typed.sqlite").exists());
+
+    // Nothing listens on the discard port.
+    let bad = [
+        ("form[server]", "127.0.0.1"),
+        ("form[port]", "9"),
+        ("form[tls]", "none"),
+        ("form[from]", "userlock@corp.example"),
+        ("form[user]", "userlock"),
+        ("form[password]", PASSWORD),
+        ("form[to]", "ops@corp.example"),
+    ];
+    let page = browser.send("/properties/email", test, &bad).await;
+    assert!(page.contains("class=\"bad\"") && page.contains("Connects") && page.contains("not checked"), "each check");
+    assert_eq!(attribute(tag(&page, "form[to]"), "value").as_deref(), Some("ops@corp.example"));
+    assert!(!page.contains(PASSWORD) && page.contains("Type it again"));
+    assert_eq!(server.get("/api/v1/settings/email").await["server"], "", "nothing is saved");
+
+    // What cannot be tested is told at its field, by the form's names.
+    for (typed, field, told) in [
+        (("form[to]", "nonsense"), "form[to]", "Recipient: must be an address"),
+        (("form[server]", ""), "form[server]", "Server: "),
+        (("form[port]", "x"), "form[port]", "Port: must be a number"),
+    ] {
+        let typed: Vec<_> = bad.into_iter().filter(|(name, _)| *name != typed.0).chain([typed]).collect();
+        let page = browser.send("/properties/email", test, &typed).await;
+        let (name, message) = wrong(&page);
+        assert_eq!(name, field);
+        assert!(message.contains(told), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_kept_password_is_tested_with_what_it_was_kept_for_alone() {
+    let server = Server::primary().await;
+    let set = server.change("/api/v1/settings/email", |body| {
+        *body = json!({
+            "server": "127.0.0.1", "port": 9, "tls": "starttls", "from": "userlock@corp.example", "user": "userlock",
+            "password": PASSWORD,
+        });
+    });
+    assert_eq!(set.await.status(), StatusCode::OK);
+    let mut browser = Browser::open(&server, "administrator").await;
+    let to = ("form[to]", "ops@corp.example");
+    let page = browser.send("/properties/email", "/fn/test-section", &[to]).await;
+    assert!(page.contains("Connects") && !page.contains("aria-invalid=\"true\""), "the one that is kept");
+    let elsewhere = [to, ("form[server]", "elsewhere.example")];
+    let page = browser.send("/properties/email", "/fn/test-section", &elsewhere).await;
+    let (field, message) = wrong(&page);
+    assert_eq!(field, "form[password]");
+    assert!(message.starts_with("Password: must be given again"), "{message}");
+}
+
+#[tokio::test]
+async fn the_history_reads_as_the_pages_do() {
+    let server = Server::primary().await;
+    let changed = async |section: &str, change: fn(&mut Value)| {
+        assert_eq!(server.change(&format!("/api/v1/settings/{section}"), change).await.status(), StatusCode::OK);
+    };
+    changed("agents", |body| body["heartbeat_seconds"] = json!(11)).await;
+    changed("email", |body| {
+        (body["server"], body["from"]) = (json!("mail.corp.example"), json!("userlock@corp.example"));
+    })
+    .await;
+    let rule = json!({ "subject": { "kind": "user", "name": "a.b" }, "limits": { "total": 2 } });
+    let made = server.admin(Method::POST, "/api/v1/protected-accounts").json(&rule).send().await.unwrap();
+    assert_eq!(made.status(), StatusCode::CREATED);
+    let browser = Browser::open(&server, "administrator").await;
+    let text = async |path: &str| {
+        let page = browser.page(path).await;
+        let words: Vec<_> =
+            page.split('<').filter_map(|part| part.split_once('>')).map(|(_, text)| text.trim()).collect();
+        words.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" | ")
+    };
+    let shown = text("/properties/history/2").await;
+    assert!(
+        shown.contains("Heartbeat | 20 s | 11 s") && shown.contains("Bring back Agents as of revision 2"),
+        "{shown}"
+    );
+    let shown = text("/properties/history/3").await;
+    assert!(shown.contains("User a.b | \u{2014} | added. In total: 2"), "{shown}");
+    let list = text("/properties/history").await;
+    assert!(list.contains("Protected accounts") && list.contains("E-mail | From, Server"), "{list}");
+    let shown = text("/properties/history/own/2").await;
+    assert!(shown.contains("Server | none | mail.corp.example"), "{shown}");
+}
+
+#[tokio::test]
+async fn who_only_reads_sees_the_events_that_are_told_and_the_others_folded() {
+    let server = Server::primary().await;
+    let changed = server.change("/api/v1/settings/notifications", |body| body["events"] = json!([1203])).await;
+    assert_eq!(changed.status(), StatusCode::OK);
+    let page = Browser::open(&server, "read_only").await.page("/properties/notifications").await;
+    let folded = page.find("<details class=\"panel\"").expect("the others are folded");
+    let told = page.find("1203 sync timeout").expect("what is chosen is shown");
+    assert!(
+        page.contains("Told of 1 of") && told < folded && page.find("1206 sync").is_some_and(|other| other > folded)
+    );
+}

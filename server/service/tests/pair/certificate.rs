@@ -1,0 +1,246 @@
+//! Certificates are replaced while everything goes on: nobody is told to trust another one, and nobody is lost.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use userlock_agent::client::fetch_fingerprint;
+use userlock_core::agent_api::ServerAddress;
+
+use crate::support::{Daemon, Node, Options, Pair, is, until};
+
+const SOON: Duration = Duration::from_secs(30);
+
+fn why() -> Value {
+    json!({ "reason": "the old one is to go" })
+}
+
+async fn pair() -> Pair {
+    let pair = Pair::with(Options { tls: true, ..Options::default() }).await;
+    // Agents say hello often, so that the test does not wait for them.
+    pair.primary.change("/api/v1/settings/agents", |section| section["heartbeat_seconds"] = 1.into()).await.expect(200);
+    pair
+}
+
+/// What a new connection is shown.
+async fn shown(node: &Node) -> String {
+    fetch_fingerprint(node.url(), Duration::from_secs(5)).await.unwrap()
+}
+
+/// Waits until everybody knows the next certificate of a server.
+async fn known_everywhere(node: &Node) {
+    until("everybody knows the next certificate", SOON, || async {
+        let view = node.get("/api/v1/certificate").await;
+        is(view["waits_for"] == json!([]) && view["next"] != json!(null), &view)
+    })
+    .await;
+}
+
+/// Makes the next certificate of a server and uses it as soon as everybody knows it.
+async fn replace(node: &mut Node) {
+    let before = shown(node).await;
+    let prepared = node.post("/api/v1/certificate/prepare", &why()).await.expect(200);
+    let next = prepared["next"]["fingerprint"].as_str().unwrap().to_owned();
+    assert_ne!(next, before);
+    let too_soon = node.post("/api/v1/certificate/use", &why()).await;
+    assert_eq!((too_soon.status.as_u16(), &too_soon.body["code"]), (409, &json!("not_known_everywhere")));
+    let again = node.post("/api/v1/certificate/prepare", &why()).await;
+    assert_eq!((again.status.as_u16(), &again.body["code"]), (409, &json!("next_is_there")));
+    known_everywhere(node).await;
+    assert_eq!(shown(node).await, before, "it is only announced");
+    let used = node.post("/api/v1/certificate/use", &why()).await.expect(200);
+    assert_eq!((&used["present"]["fingerprint"], &used["next"]), (&json!(next), &Value::Null));
+    assert_eq!(shown(node).await, next, "without a restart");
+    node.trust(&next);
+    let event = node.logged(1011).await.remove(0);
+    assert!(event["details"]["reason"] == "the old one is to go" && event["details"]["before"] == before, "{event}");
+}
+
+/// Waits until an agent knows both servers by their certificates alone, and asks, and reports. Who decided.
+async fn goes_on(pair: &Pair, agent: &Daemon, user: &str) -> Option<String> {
+    let wanted: Vec<ServerAddress> = [&pair.primary, &pair.backup].map(|node| node.address.clone()).into();
+    until("the agent knows the certificates", SOON, || async {
+        let known = agent.zone().servers;
+        is(known == wanted && agent.connected(), format!("{known:?}"))
+    })
+    .await;
+    let decided_by = agent.decided_by(user).await;
+    assert!(decided_by.is_some(), "no server answered");
+    agent.report();
+    until("both servers have what it reports", SOON, || async { is(agent.waiting() == 0, agent.waiting()) }).await;
+    decided_by
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_certificates_are_replaced_while_everything_goes_on() {
+    let mut pair = pair().await;
+    let mut agent = Daemon::enrol(&pair, "pc").await;
+    let primary = Some(pair.primary.url().to_owned());
+    assert_eq!(goes_on(&pair, &agent, "alice").await, primary);
+    pair.backup.schedule(44, true).await;
+    let with_the_old_one = pair.backup.get("/api/v1/own-revisions").await["items"][0]["revision"].clone();
+
+    replace(&mut pair.primary).await;
+    let told = pair.backup.logs(1111, 0, SOON).await;
+    assert_eq!(told["details"]["fingerprint"], pair.primary.address.fingerprint);
+    let section = pair.backup.get("/api/v1/settings/synchronization").await;
+    assert_eq!(section["primary_fingerprint"], pair.primary.address.fingerprint);
+    assert_eq!(pair.backup.get("/api/v1/own-revisions").await["items"][0]["by"], "UserLock");
+    assert_eq!(pair.backup.synchronize("events").await["state"], "succeeded");
+    assert_eq!(goes_on(&pair, &agent, "bob").await, primary, "it never left it");
+
+    replace(&mut pair.backup).await;
+    assert_eq!(goes_on(&pair, &agent, "carol").await, primary);
+
+    // What is known is on the disks: all of them start anew.
+    agent.stop().await;
+    pair.primary.kill();
+    pair.backup.kill();
+    pair.primary.up().await;
+    pair.backup.up().await;
+    pair.at_work(SOON).await;
+    agent.start();
+    goes_on(&pair, &agent, "dave").await;
+    assert_eq!(pair.backup.synchronize("sessions").await["state"], "succeeded");
+
+    // An older revision of the section does not bring the old certificate back.
+    pair.backup.schedule(33, true).await;
+    let now = pair.backup.call(reqwest::Method::GET, "/api/v1/settings/synchronization", None, None).await.etag;
+    let restore = format!("/api/v1/own-revisions/{with_the_old_one}/restore");
+    let back = pair.backup.call(reqwest::Method::POST, &restore, now.as_deref(), Some(&why())).await;
+    assert!(back.status.is_success(), "{back:?}");
+    let section = pair.backup.get("/api/v1/settings/synchronization").await;
+    assert_eq!(section["interval_seconds"], 44);
+    assert_eq!(section["primary_fingerprint"], pair.primary.address.fingerprint);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_announced_is_trusted_by_who_was_not_told_when_it_was_used() {
+    let mut pair = pair().await;
+    let mut agent = Daemon::enrol(&pair, "pc").await;
+    goes_on(&pair, &agent, "alice").await;
+    pair.primary.post("/api/v1/certificate/prepare", &why()).await.expect(200);
+    known_everywhere(&pair.primary).await;
+    // Nobody has a connection that goes on, nor anybody else to ask.
+    agent.stop().await;
+    pair.backup.kill();
+    let at_once = json!({ "reason": "everybody who is away knows it", "at_once": true });
+    let used = pair.primary.post("/api/v1/certificate/use", &at_once).await.expect(200);
+    pair.primary.trust(used["present"]["fingerprint"].as_str().unwrap());
+    agent.start();
+    until("the agent speaks with the Primary", SOON, || async { is(agent.connected(), "not connected") }).await;
+    assert_eq!(agent.decided_by("bob").await.as_deref(), Some(pair.primary.url()));
+    pair.backup.up().await;
+    pair.at_work(SOON).await;
+    assert_eq!(pair.backup.synchronize("events").await["state"], "succeeded");
+    assert_eq!(pair.backup.logged(1204).await.len(), 0, "it never doubted");
+    goes_on(&pair, &agent, "carol").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_that_was_away_learns_from_the_other_server() {
+    let mut pair = pair().await;
+    let mut agent = Daemon::enrol(&pair, "pc").await;
+    goes_on(&pair, &agent, "alice").await;
+    agent.stop().await;
+    pair.primary.post("/api/v1/certificate/prepare", &why()).await.expect(200);
+    // As if it had been away for long: what it does not know does not count.
+    let at_once = json!({ "reason": "the key was seen elsewhere", "at_once": true });
+    let used = pair.primary.post("/api/v1/certificate/use", &at_once).await.expect(200);
+    pair.primary.trust(used["present"]["fingerprint"].as_str().unwrap());
+    // The Backup was told at the hello before, or is on a connection that goes on.
+    until("the Backup goes by it", SOON, || async {
+        let section = pair.backup.get("/api/v1/settings/synchronization").await;
+        is(section["primary_fingerprint"] == pair.primary.address.fingerprint, &section)
+    })
+    .await;
+    agent.start();
+    until("the agent knows the certificate", SOON, || async {
+        let known = agent.zone().servers;
+        is(known.first() == Some(&pair.primary.address), format!("{known:?}"))
+    })
+    .await;
+    agent.report();
+    until("both servers have what it reports", SOON, || async { is(agent.waiting() == 0, agent.waiting()) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_is_given_up_and_nobody_goes_by_it_any_more() {
+    let pair = pair().await;
+    assert_eq!(pair.primary.post("/api/v1/certificate/discard", &why()).await.body["code"], "no_next");
+    assert_eq!(pair.primary.post("/api/v1/certificate/use", &why()).await.body["code"], "no_next");
+    let no_reason = pair.primary.post("/api/v1/certificate/prepare", &json!({ "reason": " " })).await;
+    assert_eq!((no_reason.status.as_u16(), &no_reason.body["field"]), (422, &json!("reason")));
+    pair.primary.post("/api/v1/certificate/prepare", &why()).await.expect(200);
+    known_everywhere(&pair.primary).await;
+    pair.primary.post("/api/v1/certificate/discard", &why()).await.expect(200);
+    assert_eq!(pair.primary.get("/api/v1/certificate").await["next"], Value::Null);
+    assert!(!pair.primary.data().join("next.pem").exists());
+    assert_eq!(shown(&pair.primary).await, pair.primary.address.fingerprint);
+    assert_eq!(pair.primary.logged(1012).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_certificate_in_the_files_is_used_as_soon_as_everybody_knows_it() {
+    let mut pair = pair().await;
+    let agent = Daemon::enrol(&pair, "pc").await;
+    goes_on(&pair, &agent, "alice").await;
+    let before = pair.primary.address.fingerprint.clone();
+    let (cert, key) = (pair.folder().join("given.pem"), pair.folder().join("given.key"));
+    let made = rcgen::generate_simple_self_signed(vec!["primary.example".to_owned()]).unwrap();
+    std::fs::write(&cert, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let mut config = std::fs::read_to_string(pair.primary.config()).unwrap();
+    config.push_str(&format!("\n[tls]\ncert = {cert:?}\nkey = {key:?}\n"));
+    std::fs::write(pair.primary.config(), config).unwrap();
+    pair.primary.kill();
+    pair.primary.up().await;
+    // The server goes on with the one that everybody knows; nobody does anything.
+    let given = userlock_agent::client::fingerprint_of(made.cert.der());
+    until("the one in the files is used", SOON, || async {
+        let now = shown(&pair.primary).await;
+        assert!(now == before || now == given, "{now}");
+        is(now == given, &now)
+    })
+    .await;
+    pair.primary.trust(&given);
+    goes_on(&pair, &agent, "bob").await;
+    let view = pair.primary.get("/api/v1/certificate").await;
+    assert!(view["present"]["from_files"] == true && view["present"]["names"] == json!(["primary.example"]), "{view}");
+    assert_eq!(pair.primary.post("/api/v1/certificate/prepare", &why()).await.body["code"], "from_files");
+
+    // Files that cannot be used are said to be so, once, and the server goes on with what it has.
+    std::fs::write(&key, "no key").unwrap();
+    let event = pair.primary.logs(1014, 0, Duration::from_secs(60)).await;
+    assert!(event["message"].as_str().unwrap().contains("given.key"), "{event}");
+    assert_eq!(shown(&pair.primary).await, given);
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    pair.primary.logs(1015, 0, Duration::from_secs(60)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_that_was_away_is_told_by_an_administrator() {
+    let mut pair = pair().await;
+    pair.backup.kill();
+    pair.primary.post("/api/v1/certificate/prepare", &why()).await.expect(200);
+    until("it is waited for a Backup that is away", SOON, || async {
+        let refused = pair.primary.post("/api/v1/certificate/use", &why()).await;
+        is(refused.status == 409 && refused.body.to_string().contains("does not answer"), format!("{refused:?}"))
+    })
+    .await;
+    let at_once = json!({ "reason": "the key was seen elsewhere", "at_once": true });
+    let used = pair.primary.post("/api/v1/certificate/use", &at_once).await.expect(200);
+    pair.primary.trust(used["present"]["fingerprint"].as_str().unwrap());
+    pair.backup.up().await;
+    pair.backup.logs(1204, 0, SOON).await;
+    let wrong = pair.backup.change("/api/v1/settings/synchronization", |section| {
+        section["primary_fingerprint"] = json!("no fingerprint");
+    });
+    let wrong = wrong.await;
+    assert_eq!((wrong.status.as_u16(), &wrong.body["field"]), (422, &json!("primary_fingerprint")));
+    let compared = pair.backup.change("/api/v1/settings/synchronization", |section| {
+        section["primary_fingerprint"] = json!(pair.primary.address.fingerprint.to_uppercase());
+    });
+    compared.await.expect(200);
+    pair.backup.logs(1100, 0, SOON).await;
+    assert_eq!(pair.backup.synchronize("events").await["state"], "succeeded");
+}
