@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use tokio::time::Instant;
 use userlock_core::{
     api::{DatabaseState, DatabaseStatus},
     settings::{Database, DatabaseKind},
@@ -15,6 +16,12 @@ use super::{ArchiveError, Backend, Mark, Measure, postgres, sqlite};
 
 /// Connecting, marking and making the tables take no longer than this together, or have failed.
 const OPEN_LIMIT: Duration = Duration::from_secs(25);
+/// What was begun with a database that did not answer in time is taken back within this time, or left.
+const UNDO_LIMIT: Duration = Duration::from_secs(5);
+/// Closing takes no longer than this: a file on a mount whose server is gone is left open.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+/// Taking the mark away when the server leaves its zone takes no longer than this, or is left.
+const RELEASE_LIMIT: Duration = Duration::from_secs(10);
 /// Counting takes no longer than this, or is left.
 pub const COUNT_LIMIT: Duration = Duration::from_secs(10);
 
@@ -58,12 +65,10 @@ impl Opened {
 
     /// Leaves it as it was found: the mark is taken away again if it was made by this.
     pub async fn give_up(self, me: &Mark) {
-        if self.new
-            && let Err(error) = self.backend.release(me).await
-        {
-            tracing::warn!(%error, "a database that is not used after all keeps this server's mark");
+        if self.new {
+            undo(&*self.backend, me).await;
         }
-        self.backend.close().await;
+        close(&*self.backend).await;
     }
 }
 
@@ -91,25 +96,20 @@ impl Archive {
     /// # Errors
     /// [`ArchiveError`], when it cannot be reached or belongs to another server; then nothing was changed in it.
     pub async fn open(&self, settings: &Database, me: &Mark) -> Result<Option<Opened>, ArchiveError> {
-        let opening = async {
-            let backend: Arc<dyn Backend> = match settings.kind {
-                DatabaseKind::Off => return Ok(None),
-                DatabaseKind::Sqlite => Arc::new(sqlite::Sqlite::open(&self.inner.dir, &settings.file).await?),
-                DatabaseKind::Postgres => Arc::new(postgres::Postgres::connect(settings).await?),
-            };
-            let new = match prepare(&*backend, me).await {
-                Ok(new) => new,
-                Err(error) => {
-                    backend.close().await;
-                    return Err(error);
-                }
-            };
-            Ok(Some(Opened { backend, settings: settings.clone(), new }))
+        let end = Instant::now() + OPEN_LIMIT;
+        let too_long = || {
+            let limit = OPEN_LIMIT.as_secs();
+            ArchiveError::Reach(format!("the database did not answer within {limit} s"))
         };
-        let limit = OPEN_LIMIT.as_secs();
-        tokio::time::timeout(OPEN_LIMIT, opening)
-            .await
-            .unwrap_or_else(|_| Err(ArchiveError::Reach(format!("the database did not answer within {limit} s"))))
+        let connecting = tokio::time::timeout_at(end, connect(&self.inner.dir, settings)).await;
+        let Some(backend) = connecting.unwrap_or_else(|_| Err(too_long()))? else { return Ok(None) };
+        match prepare(&*backend, me, end).await {
+            Some(Ok(new)) => Ok(Some(Opened { backend, settings: settings.clone(), new })),
+            failed => {
+                close(&*backend).await;
+                Err(failed.and_then(Result::err).unwrap_or_else(too_long))
+            }
+        }
     }
 
     /// Uses what was opened from now on, or none, and closes what was in use.
@@ -117,7 +117,7 @@ impl Archive {
         let next = opened.map_or(State::Off, |opened| State::Open(opened.backend, Box::new(opened.settings)));
         let before = std::mem::replace(&mut *self.state(), next);
         if let State::Open(backend, _) = before {
-            backend.close().await;
+            close(&*backend).await;
         }
     }
 
@@ -177,21 +177,77 @@ async fn figures(backend: &dyn Backend) -> Result<(Option<i64>, Measure), Archiv
     Ok((backend.schema_version().await?, backend.measure().await?))
 }
 
-/// Marks a database for this server and brings its tables to this version. Whether the mark is new.
-async fn prepare(backend: &dyn Backend, me: &Mark) -> Result<bool, ArchiveError> {
+/// Connects to what is set, if anything is.
+async fn connect(dir: &Path, settings: &Database) -> Result<Option<Arc<dyn Backend>>, ArchiveError> {
+    Ok(match settings.kind {
+        DatabaseKind::Off => None,
+        DatabaseKind::Sqlite => Some(Arc::new(sqlite::Sqlite::open(dir, &settings.file).await?)),
+        DatabaseKind::Postgres => Some(Arc::new(postgres::Postgres::connect(settings).await?)),
+    })
+}
+
+/// Marks a database for this server and brings its tables to this version. Whether the mark is new; nothing when the time
+/// was up.
+async fn prepare(backend: &dyn Backend, me: &Mark, end: Instant) -> Option<Result<bool, ArchiveError>> {
     // First read only: nothing of this server's comes into a database that is not its own.
-    if let Some(mark) = backend.mark().await? {
-        mark.admit(me)?;
+    let before = tokio::time::timeout_at(end, backend.mark()).await.ok()?;
+    let unmarked = match before.and_then(|before| before.map(|mark| mark.admit(me)).transpose()) {
+        Ok(mine) => mine.is_none(),
+        Err(error) => return Some(Err(error)),
+    };
+    let claimed = tokio::time::timeout_at(end, backend.claim(me)).await;
+    if claimed.is_err() && unmarked {
+        // Nothing is kept of what was cut off; whether its last word was heard is not known.
+        undo(backend, me).await;
     }
-    let claim = backend.claim(me).await?;
-    claim.mark.admit(me)?;
-    if let Err(error) = backend.migrate().await {
-        if claim.new
-            && let Err(error) = backend.release(me).await
-        {
-            tracing::warn!(%error, "a database whose tables cannot be made keeps this server's mark");
-        }
-        return Err(error);
+    Some(claimed.ok()?.and_then(|claim| claim.mark.admit(me).map(|()| claim.new)))
+}
+
+/// Takes this server's mark away from a database that is not used after all.
+async fn undo(backend: &dyn Backend, me: &Mark) {
+    let why = match tokio::time::timeout(UNDO_LIMIT, backend.release(me)).await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("it did not answer within {} s", UNDO_LIMIT.as_secs()),
+    };
+    tracing::warn!(error = why, "a database that is not used after all may keep this server's mark");
+}
+
+/// Closes a database, as far as that can be waited for.
+pub(super) async fn close(backend: &dyn Backend) {
+    if tokio::time::timeout(CLOSE_LIMIT, backend.close()).await.is_err() {
+        tracing::warn!(place = backend.place(), "a database does not close; it is left");
     }
-    Ok(claim.new)
+}
+
+/// Takes this server's mark away from the database that is set, so that it can be used by another, or by this server in
+/// another zone. Whether there was one; another server's mark stays.
+///
+/// # Errors
+/// [`ArchiveError`], also when that takes too long.
+pub async fn release(dir: &Path, settings: &Database, me: &Mark) -> Result<bool, ArchiveError> {
+    let releasing = async {
+        let there = match settings.kind {
+            // None is made for that.
+            DatabaseKind::Sqlite => sqlite::Sqlite::look(dir, &settings.file)
+                .await?
+                .map(|sqlite| -> Arc<dyn Backend> { Arc::new(sqlite) }),
+            _ => connect(dir, settings).await?,
+        };
+        let Some(backend) = there else { return Ok(false) };
+        let released = async {
+            let mine = backend.mark().await?.is_some_and(|mark| mark.admit(me).is_ok());
+            if mine {
+                backend.release(me).await?;
+            }
+            Ok(mine)
+        };
+        let released = released.await;
+        close(&*backend).await;
+        released
+    };
+    let limit = RELEASE_LIMIT.as_secs();
+    tokio::time::timeout(RELEASE_LIMIT, releasing)
+        .await
+        .unwrap_or_else(|_| Err(ArchiveError::Reach(format!("the database did not answer within {limit} s"))))
 }
