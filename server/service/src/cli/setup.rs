@@ -113,6 +113,7 @@ pub struct Making {
 /// Sets a server up. What was made is removed again when that fails.
 pub async fn setup(args: SetupArgs) -> Outcome {
     check(&args)?;
+    setup::complete_leaving(&args.dir).await?;
     let mut place = Place::take(&args.dir)?;
     let (config, address) = match plan(&args, &mut place) {
         Ok(plan) => plan,

@@ -6,7 +6,9 @@
 mod backup;
 mod failure;
 mod fields;
+mod leaving;
 mod leftover;
+mod note;
 mod place;
 mod primary;
 mod reach;
@@ -17,8 +19,9 @@ pub use fields::{
     Administrator, account_name, administrator, administrator_name, public_url, server_name, typed_address,
     typed_fingerprint, zone_name,
 };
+pub use leaving::{begin_leaving, complete_leaving, is_leaving};
 pub use leftover::Leftover;
-pub use place::{Place, is_set_up, set_aside};
+pub use place::{Place, is_set_up};
 pub use primary::make_primary;
 pub use reach::{Reached, reach};
 

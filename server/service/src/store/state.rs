@@ -119,6 +119,14 @@ impl StateWriter {
         Ok(())
     }
 
+    /// Closes it, and waits until it is closed.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub async fn close(self) -> Result<(), StateError> {
+        Ok(self.connection.close().await?)
+    }
+
     /// Writes values that are kept by name, in one transaction.
     ///
     /// # Errors
