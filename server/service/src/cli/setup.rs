@@ -162,6 +162,9 @@ fn check(args: &SetupArgs) -> Outcome {
     if args.plain_http && !args.listen.ip().is_loopback() {
         return Err("--plain-http is for a loopback address: passwords and tokens would travel in clear".into());
     }
+    if let Some(url) = &args.public_url {
+        setup::public_url(url, args.plain_http).map_err(|failure| format!("--public-url: {failure}"))?;
+    }
     if args.listen.port() == 0 {
         return Err("--listen needs a port: the server is known to others by it".into());
     }

@@ -23,7 +23,7 @@ pub use leaving::{begin_leaving, complete_leaving, is_leaving};
 pub use leftover::Leftover;
 pub use place::{Place, is_set_up};
 pub use primary::make_primary;
-pub use reach::{Reached, reach};
+pub use reach::{Own, Reached, reach};
 
 /// Tells what was found, check by check.
 pub type Tell<'a> = &'a (dyn Fn(&str) + Send + Sync);

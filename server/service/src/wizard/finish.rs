@@ -136,7 +136,7 @@ async fn make_backup(wizard: &Wizard, config: &Config, address: &ServerAddress) 
         return Err(Failure::of_finish("not_reached", what, "Go back to the server type."));
     };
     let confirmed = Some(new.primary.fingerprint.as_str()).filter(|digits| !digits.is_empty());
-    let reached = setup::reach(&new.primary.url, confirmed, &|_: &str| {}).await?;
+    let reached = setup::reach(&new.primary.url, confirmed, &wizard.own(), &|_: &str| {}).await?;
     mark(wizard, 0, TaskState::Done, format!("{}, version {}", reached.about.server_name, reached.about.version));
     wizard.draft().reached = Some(reached);
 

@@ -25,7 +25,7 @@ use crate::{
     auth::Attempts,
     config::{Config, Given},
     run::{self, GRACE, RunError},
-    setup::{Failure, Leftover, Place},
+    setup::{Failure, Leftover, Own, Place},
     tls::Identity,
 };
 use code::{Code, Doors};
@@ -63,6 +63,11 @@ impl Wizard {
 
     fn secure(&self) -> bool {
         !self.config.plain_http
+    }
+
+    /// This server, which is not its own Primary.
+    fn own(&self) -> Own {
+        Own { listen: self.config.listen, address: self.planned().1 }
     }
 
     /// The configuration of the server, with what was typed.

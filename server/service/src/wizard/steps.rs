@@ -97,7 +97,7 @@ async fn reach_primary(wizard: &Wizard, typed: &str, trust: &str) -> Result<Step
         // A certificate is confirmed for one address.
         draft.confirmed.clone().filter(|(of, _)| *of == url).map(|(_, fingerprint)| fingerprint)
     };
-    let reached = setup::reach(&url, confirmed.as_deref(), &|_: &str| {}).await?;
+    let reached = setup::reach(&url, confirmed.as_deref(), &wizard.own(), &|_: &str| {}).await?;
     let mut draft = wizard.draft();
     if let Some((joined, name)) = &draft.leftover.zone
         && *joined != reached.about.zone_id
@@ -160,7 +160,7 @@ async fn zone(wizard: &Wizard, form: &Form) -> Result<Step, Failure> {
 fn check_names(wizard: &Wizard) -> Result<(), Failure> {
     let mut draft = wizard.draft();
     draft.name = setup::server_name(&draft.name)?;
-    draft.public_url = setup::public_url(&draft.public_url)?;
+    draft.public_url = setup::public_url(&draft.public_url, wizard.config.plain_http)?;
     let Some(reached) = draft.reached.as_ref().filter(|_| draft.is_backup()) else { return Ok(()) };
     if fold_case(&reached.about.server_name) == fold_case(&draft.name) {
         return Err(setup::name_taken(&reached.about.server_name));
