@@ -229,9 +229,9 @@ pub async fn release(dir: &Path, settings: &Database, me: &Mark) -> Result<bool,
     let releasing = async {
         let there = match settings.kind {
             // None is made for that.
-            DatabaseKind::Sqlite => sqlite::Sqlite::look(dir, &settings.file)
-                .await?
-                .map(|sqlite| -> Arc<dyn Backend> { Arc::new(sqlite) }),
+            DatabaseKind::Sqlite => {
+                sqlite::Sqlite::look(dir, &settings.file).await?.map(|sqlite| -> Arc<dyn Backend> { Arc::new(sqlite) })
+            }
             _ => connect(dir, settings).await?,
         };
         let Some(backend) = there else { return Ok(false) };

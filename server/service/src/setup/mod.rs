@@ -12,6 +12,7 @@ mod note;
 mod place;
 mod primary;
 mod reach;
+mod typed;
 
 pub use backup::{NewBackup, check, join, name_taken, other_zone, synchronize, take_up};
 pub use failure::{Failure, Field, Step};
@@ -24,6 +25,7 @@ pub use leftover::Leftover;
 pub use place::{Place, is_set_up};
 pub use primary::make_primary;
 pub use reach::{Own, Reached, reach};
+pub use typed::Typed;
 
 /// Tells what was found, check by check.
 pub type Tell<'a> = &'a (dyn Fn(&str) + Send + Sync);

@@ -6,6 +6,7 @@ use std::{
 };
 
 use reqwest::Url;
+use serde::{Deserialize, Serialize};
 use userlock_agent::client::fetch_fingerprint;
 use userlock_core::{agent_api::ServerAddress, api::ServerRole, sync::About};
 
@@ -20,7 +21,7 @@ use crate::{
 const STEP: Duration = Duration::from_secs(5);
 
 /// A Primary that can be joined.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reached {
     /// Its address, with the certificate that was confirmed.
     pub address: ServerAddress,
@@ -239,8 +240,7 @@ mod tests {
             version: "1".into(),
             clock: clock::now_ms(),
         };
-        let (primary, _handle) =
-            serve(Router::new().route("/replication/v1/about", post(async || Json(about)))).await;
+        let (primary, _handle) = serve(Router::new().route("/replication/v1/about", post(async || Json(about)))).await;
         let shown = Some(primary.fingerprint.clone());
         assert_eq!(code(&primary.url, None, &own).await, ("certificate_unknown", shown.clone()));
         assert_eq!(code(&primary.url, Some("00"), &own).await, ("certificate_changed", shown));

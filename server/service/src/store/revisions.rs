@@ -62,8 +62,7 @@ impl StateStore {
     /// # Errors
     /// [`StateError`].
     pub async fn revision(&self, n: u64) -> Result<Option<ZoneDocument>, StateError> {
-        let text: Option<String> =
-            sqlx::query_scalar(DOCUMENT).bind(number(n)).fetch_optional(self.pool()).await?;
+        let text: Option<String> = sqlx::query_scalar(DOCUMENT).bind(number(n)).fetch_optional(self.pool()).await?;
         text.map(|text| serde_json::from_str(&text).map_err(|_| StateError::Corrupt("the settings"))).transpose()
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use userlock_core::{account::fold_case, api::ServerRole};
 
-use super::Wizard;
+use super::{Wizard, draft::before};
 use crate::setup::{self, Administrator, Failure, Field, Leftover, Step};
 
 /// The fields of a form.
@@ -47,16 +47,6 @@ pub(super) async fn take(wizard: &Wizard, step: Step, form: &Form) -> Step {
     }
 }
 
-/// The step before a step.
-fn before(step: Step) -> Step {
-    match step {
-        Step::Welcome | Step::ServerType => Step::Welcome,
-        Step::Zone => Step::ServerType,
-        Step::Account => Step::Zone,
-        Step::Finish => Step::Account,
-    }
-}
-
 async fn server_type(wizard: &Wizard, form: &Form) -> Result<Step, Failure> {
     let role = match field(form, "role") {
         "primary" => Some(ServerRole::Primary),
@@ -69,8 +59,12 @@ async fn server_type(wizard: &Wizard, form: &Form) -> Result<Step, Failure> {
         if draft.role != role || draft.primary != typed {
             draft.back_to(Step::Welcome);
         }
+        if draft.role != role {
+            draft.no_work();
+        }
         (draft.role, draft.primary) = (role, typed.clone());
         if field(form, "forget") == "yes" {
+            draft.no_work();
             (draft.leftover, draft.joined) = (Leftover::draw()?, None);
             wizard.place.remove_state();
             Leftover::remove(&wizard.place.dir)?;

@@ -9,7 +9,7 @@ use std::{future::Future, time::Duration};
 use tokio::time::{Instant, sleep};
 
 pub use agent::{Machine, new_decision};
-pub use node::Node;
+pub use node::{Node, run};
 pub use pair::{Options, Pair, everybody};
 
 /// Waits until `look` finds something, at most so long; else panics with `what` and what `look` said last.

@@ -97,6 +97,11 @@ impl Node {
         self.folder.join("data")
     }
 
+    /// Its configuration.
+    pub fn config(&self) -> PathBuf {
+        self.folder.join("userlock.toml")
+    }
+
     /// A client that trusts it alone.
     pub fn http(&self) -> &reqwest::Client {
         &self.http
