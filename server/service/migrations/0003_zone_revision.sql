@@ -13,7 +13,9 @@ create table zone_revision (
 insert into zone_revision (number, epoch, n, at, by, section, reason)
 select number, epoch, n, json_extract(document, '$.at'), json_extract(document, '$.by'),
        json_extract(document, '$.section'), json_extract(document, '$.reason')
-from zone_settings;
+from zone_settings
+-- One that cannot be read is in no list, and holds no start up.
+where json_valid(document);
 
 create index zone_revision_section on zone_revision (section, number);
 create index zone_settings_n on zone_settings (n, number);
