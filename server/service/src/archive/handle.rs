@@ -12,16 +12,13 @@ use userlock_core::{
     settings::{Database, DatabaseKind},
 };
 
-use super::{ArchiveError, Backend, Mark, Measure, postgres, sqlite};
+use super::{
+    ArchiveError, Backend, Mark, Measure,
+    open::{close, connect, prepare, undo},
+};
 
 /// Connecting, marking and making the tables take no longer than this together, or have failed.
 const OPEN_LIMIT: Duration = Duration::from_secs(25);
-/// What was begun with a database that did not answer in time is taken back within this time, or left.
-const UNDO_LIMIT: Duration = Duration::from_secs(5);
-/// Closing takes no longer than this: a file on a mount whose server is gone is left open.
-const CLOSE_LIMIT: Duration = Duration::from_secs(5);
-/// Taking the mark away when the server leaves its zone takes no longer than this, or is left.
-const RELEASE_LIMIT: Duration = Duration::from_secs(10);
 /// Counting takes no longer than this, or is left.
 pub const COUNT_LIMIT: Duration = Duration::from_secs(10);
 
@@ -175,79 +172,4 @@ impl Archive {
 
 async fn figures(backend: &dyn Backend) -> Result<(Option<i64>, Measure), ArchiveError> {
     Ok((backend.schema_version().await?, backend.measure().await?))
-}
-
-/// Connects to what is set, if anything is.
-async fn connect(dir: &Path, settings: &Database) -> Result<Option<Arc<dyn Backend>>, ArchiveError> {
-    Ok(match settings.kind {
-        DatabaseKind::Off => None,
-        DatabaseKind::Sqlite => Some(Arc::new(sqlite::Sqlite::open(dir, &settings.file).await?)),
-        DatabaseKind::Postgres => Some(Arc::new(postgres::Postgres::connect(settings).await?)),
-    })
-}
-
-/// Marks a database for this server and brings its tables to this version. Whether the mark is new; nothing when the time
-/// was up.
-async fn prepare(backend: &dyn Backend, me: &Mark, end: Instant) -> Option<Result<bool, ArchiveError>> {
-    // First read only: nothing of this server's comes into a database that is not its own.
-    let before = tokio::time::timeout_at(end, backend.mark()).await.ok()?;
-    let unmarked = match before.and_then(|before| before.map(|mark| mark.admit(me)).transpose()) {
-        Ok(mine) => mine.is_none(),
-        Err(error) => return Some(Err(error)),
-    };
-    let claimed = tokio::time::timeout_at(end, backend.claim(me)).await;
-    if claimed.is_err() && unmarked {
-        // Nothing is kept of what was cut off; whether its last word was heard is not known.
-        undo(backend, me).await;
-    }
-    Some(claimed.ok()?.and_then(|claim| claim.mark.admit(me).map(|()| claim.new)))
-}
-
-/// Takes this server's mark away from a database that is not used after all.
-async fn undo(backend: &dyn Backend, me: &Mark) {
-    let why = match tokio::time::timeout(UNDO_LIMIT, backend.release(me)).await {
-        Ok(Ok(())) => return,
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("it did not answer within {} s", UNDO_LIMIT.as_secs()),
-    };
-    tracing::warn!(error = why, "a database that is not used after all may keep this server's mark");
-}
-
-/// Closes a database, as far as that can be waited for.
-pub(super) async fn close(backend: &dyn Backend) {
-    if tokio::time::timeout(CLOSE_LIMIT, backend.close()).await.is_err() {
-        tracing::warn!(place = backend.place(), "a database does not close; it is left");
-    }
-}
-
-/// Takes this server's mark away from the database that is set, so that it can be used by another, or by this server in
-/// another zone. Whether there was one; another server's mark stays.
-///
-/// # Errors
-/// [`ArchiveError`], also when that takes too long.
-pub async fn release(dir: &Path, settings: &Database, me: &Mark) -> Result<bool, ArchiveError> {
-    let releasing = async {
-        let there = match settings.kind {
-            // None is made for that.
-            DatabaseKind::Sqlite => {
-                sqlite::Sqlite::look(dir, &settings.file).await?.map(|sqlite| -> Arc<dyn Backend> { Arc::new(sqlite) })
-            }
-            _ => connect(dir, settings).await?,
-        };
-        let Some(backend) = there else { return Ok(false) };
-        let released = async {
-            let mine = backend.mark().await?.is_some_and(|mark| mark.admit(me).is_ok());
-            if mine {
-                backend.release(me).await?;
-            }
-            Ok(mine)
-        };
-        let released = released.await;
-        close(&*backend).await;
-        released
-    };
-    let limit = RELEASE_LIMIT.as_secs();
-    tokio::time::timeout(RELEASE_LIMIT, releasing)
-        .await
-        .unwrap_or_else(|_| Err(ArchiveError::Reach(format!("the database did not answer within {limit} s"))))
 }

@@ -7,6 +7,7 @@ mod error;
 mod handle;
 mod keep;
 mod marking;
+mod open;
 pub mod postgres;
 pub mod sqlite;
 mod test;
@@ -20,8 +21,9 @@ use userlock_core::{
 };
 
 pub use error::ArchiveError;
-pub use handle::{Archive, COUNT_LIMIT, Opened, release};
+pub use handle::{Archive, COUNT_LIMIT, Opened};
 pub use keep::keep;
+pub use open::release;
 pub use test::test;
 
 use crate::{clock, zone::Zone};

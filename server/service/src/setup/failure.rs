@@ -169,7 +169,7 @@ impl Failure {
     /// Why a server did not tell what it is. One that answers in any other way than ours do is none of ours.
     pub(super) fn of_about(error: &SyncError, primary: &str) -> Self {
         let ours = error.problem == Told::NotSetUp || error.kind == catalogue::SYNC_VERSION;
-        let silent = [catalogue::SYNC_TIMEOUT, catalogue::SYNC_REFUSED, catalogue::SYNC_NAME, catalogue::SYNC_TLS];
+        let silent = [catalogue::SYNC_TIMEOUT, catalogue::SYNC_REFUSED, catalogue::SYNC_NAME];
         if ours || silent.contains(&error.kind) {
             Self::of_primary(error, primary, "")
         } else {
