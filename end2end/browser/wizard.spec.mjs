@@ -228,6 +228,27 @@ test("its Backup, from an empty folder", async ({ page }) => {
     await at(page, "Overview");
     await expect(page.getByRole("group", { name: /^Primary server/ })).toContainText("srv-a.north.example");
   });
+
+  await test.step("the Primary's certificate is replaced, and the Backup goes by the new one", async () => {
+    await page.goto(`${primary.url}/properties/certificate`);
+    await page.getByLabel("Account").fill("admin");
+    await page.getByLabel("Password").fill(PASSWORD);
+    await go(page, "Sign in");
+    await at(page, "Properties · Certificate");
+    await page.getByLabel("Reason").fill("the old one is to go");
+    await go(page, "Make the next certificate");
+    await expect(page.getByRole("table", { name: "Next" })).toBeVisible();
+    await until("the Backup knows it", () => primary.get("/api/v1/certificate"), ({ waits_for }) => waits_for.length === 0);
+    await page.reload();
+    await expect(page.getByRole("table", { name: "Who knows the next one" })).toContainText("nobody: it can be used");
+    await look(page, "certificate-next");
+    await page.getByLabel("Reason").first().fill("everybody knows it");
+    await go(page, "Use the next certificate");
+    await expect(page.getByText("The certificate is replaced.")).toBeVisible();
+    primary.certificate = (await primary.get("/api/v1/certificate")).present.fingerprint;
+    await until("the Backup goes by it", () => backup.get("/api/v1/settings/synchronization"), ({ primary_fingerprint }) => primary_fingerprint === primary.certificate);
+    await until("they are in contact", () => backup.get("/api/v1/server"), ({ peer }) => peer.state === "up");
+  });
 });
 
 test("what stands against a Backup is said, and it can be tried again from where it failed", async ({ page }) => {

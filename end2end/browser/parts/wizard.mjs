@@ -45,8 +45,9 @@ export class EmptyServer {
     return readFileSync(this.log, "utf8").match(/one-time code {2}(\S+)/)?.[1];
   }
 
+  /** As it was told at first, unless another certificate is in use. */
   get fingerprint() {
-    return readFileSync(this.log, "utf8").match(/sha256 ([0-9a-f]{64})/)[1];
+    return this.certificate ?? readFileSync(this.log, "utf8").match(/sha256 ([0-9a-f]{64})/)[1];
   }
 
   /** Whether it is a server that can decide. */
