@@ -11,10 +11,13 @@ const SECTIONS = {
   security: "Security",
   retention: "Retention",
   history: "History",
+  certificate: "Certificate",
   role: "Role",
 };
 /** Those that belong to each server: they have a form on the Backup as well. */
 const OWN = ["email", "database"];
+/** Those without fields to save. */
+const SHOWN = ["history", "certificate", "role"];
 
 const contents = (page) => page.locator(".with-side > .column:not(.side-column)");
 const tableRow = (page, name) => page.getByRole("row").filter({ has: page.getByRole("rowheader", { name, exact: true }) });
@@ -37,10 +40,10 @@ test("every section has its page on both servers, as a form or as text with the 
     for (const [slug, title] of Object.entries(SECTIONS)) {
       await visit(page, `/properties/${slug}`);
       await expect(page.getByRole("heading", { level: 1 })).toHaveText(`Properties · ${title}`);
-      const zoneWide = !OWN.includes(slug) && !["history", "role"].includes(slug);
+      const zoneWide = !OWN.includes(slug) && !SHOWN.includes(slug);
       const locked = server.role === "backup" && zoneWide;
       await expect(contents(page).getByRole("note")).toHaveCount(locked ? 1 : 0);
-      await expect(contents(page).getByRole("button", { name: "Save", exact: true })).toHaveCount(locked || ["history", "role"].includes(slug) ? 0 : 1);
+      await expect(contents(page).getByRole("button", { name: "Save", exact: true })).toHaveCount(locked || SHOWN.includes(slug) ? 0 : 1);
       if (locked && slug !== "security") await expect(contents(page).locator("input, select, textarea, button, form")).toHaveCount(0);
       if (locked) {
         const link = contents(page).getByRole("link", { name: `Open this page on ${pair.primary.name}` });

@@ -1,12 +1,12 @@
 // From two empty folders to a working pair by the Configuration wizard alone, over TLS; and what it says when something
 // is wrong. Every page is looked at without JavaScript too: the wizard has none.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import AxeBuilder from "@axe-core/playwright";
 import { expect, test } from "@playwright/test";
 import { freePort, tail, until } from "./parts/programs.mjs";
-import { EmptyServer, Way, ask, otherPrimary, problem } from "./parts/wizard.mjs";
+import { EmptyServer, Way, ask, otherPrimary, problem, strangeServer } from "./parts/wizard.mjs";
 
 const PASSWORD = "correct horse battery";
 const shots = process.env.USERLOCK_TEST_SHOTS;
@@ -228,13 +228,49 @@ test("its Backup, from an empty folder", async ({ page }) => {
     await at(page, "Overview");
     await expect(page.getByRole("group", { name: /^Primary server/ })).toContainText("srv-a.north.example");
   });
+
+  await test.step("the Primary's certificate is replaced, and the Backup goes by the new one", async () => {
+    await page.goto(`${primary.url}/properties/certificate`);
+    await page.getByLabel("Account").fill("admin");
+    await page.getByLabel("Password").fill(PASSWORD);
+    await go(page, "Sign in");
+    await at(page, "Properties · Certificate");
+    await page.getByLabel("Reason").fill("the old one is to go");
+    await go(page, "Make the next certificate");
+    await expect(page.getByRole("table", { name: "Next" })).toBeVisible();
+    await until("the Backup knows it", () => primary.get("/api/v1/certificate"), ({ waits_for }) => waits_for.length === 0);
+    await page.reload();
+    await expect(page.getByRole("table", { name: "Who knows the next one" })).toContainText("nobody: it can be used");
+    await look(page, "certificate-next");
+    await page.getByLabel("Reason").first().fill("everybody knows it");
+    await go(page, "Use the next certificate");
+    await expect(page.getByText("The certificate is replaced.")).toBeVisible();
+    primary.certificate = (await primary.get("/api/v1/certificate")).present.fingerprint;
+    await until("the Backup goes by it", () => backup.get("/api/v1/settings/synchronization"), ({ primary_fingerprint }) => primary_fingerprint === primary.certificate);
+    await until("they are in contact", () => backup.get("/api/v1/server"), ({ peer }) => peer.state === "up");
+  });
 });
 
 test("what stands against a Backup is said, and it can be tried again from where it failed", async ({ page }) => {
   const [third, way, other] = [new EmptyServer(folder, "srv-c"), await Way.to(primary), await otherPrimary(folder)];
+  const [stranger, inTheWay] = [await strangeServer(primary), join(third.data, "state.sqlite")];
   try {
     await third.start();
     await open(page, third);
+
+    await test.step("a server is not its own Primary, by whatever name", async () => {
+      for (const address of [third.url, third.url.replace("127.0.0.1", "localhost")]) {
+        await chooseBackup(page, address);
+        await refused(page, "own_address", "is this server itself");
+      }
+      await look(page, "own-address");
+    });
+
+    await test.step("a server of another kind is found out before its certificate is shown", async () => {
+      await chooseBackup(page, stranger.url);
+      await refused(page, "not_a_server", "does not answer as a UserLock server does");
+      await expect(page.locator(".confirm")).toHaveCount(0);
+    });
 
     await test.step("a Backup is no Primary", async () => {
       await chooseBackup(page, backup.url);
@@ -245,10 +281,10 @@ test("what stands against a Backup is said, and it can be tried again from where
     await test.step("another version, and clocks that are apart", async () => {
       way.disturbed.about = problem(400, "protocol_version", "This server speaks version 9 of the protocol between servers, the other 1.");
       await chooseBackup(page, way.url);
-      await confirm(page, primary.fingerprint);
       await refused(page, "other_version", "speaks version 9");
       way.disturbed.about = (answer) => ({ ...answer, body: JSON.stringify({ ...JSON.parse(answer.body), clock: Date.now() + 90_000 }) });
       await go(page);
+      await confirm(page, primary.fingerprint);
       await at(page, "Protected zone");
       await expect(page.getByRole("note")).toContainText("s ahead of this server's");
       await look(page, "clocks");
@@ -258,10 +294,12 @@ test("what stands against a Backup is said, and it can be tried again from where
     });
 
     await test.step("not an administrator", async () => {
-      way.disturbed.join = problem(403, "not_an_administrator", "The account guest is not an administrator on this Primary.");
+      const guest = { name: "guest", roles: ["read_only"], disabled: false, password: PASSWORD };
+      await primary.change("security", (section) => ({ ...section, accounts: [...section.accounts, guest] }));
       await signIn(page, "guest", PASSWORD);
       await refused(page, "not_an_administrator", "guest is not an administrator");
-      delete way.disturbed.join;
+      await signIn(page, "nobody", PASSWORD);
+      await refused(page, "wrong_password", "does not accept the account nobody");
     });
 
     await test.step("the zone has a Backup, which this one may replace", async () => {
@@ -275,12 +313,13 @@ test("what stands against a Backup is said, and it can be tried again from where
     });
 
     await test.step("a set-up that fails after it has joined says where", async () => {
-      way.disturbed.snapshot = problem(503, "storage_failed", "This server cannot read its disk.");
+      // Where the state is to be written there is something else.
+      mkdirSync(inTheWay);
       await go(page, "Set up the Backup");
       await at(page, "Not finished");
-      await refused(page, "synchronization_failed", "cannot read its disk");
+      await refused(page, "this_server", "state.sqlite");
       await expect(page.locator(".tasks li", { hasText: "Join the zone" })).toHaveAttribute("data-state", "done");
-      await expect(page.locator(".tasks li", { hasText: "Synchronize sessions" })).toHaveAttribute("data-state", "failed");
+      await expect(page.locator(".tasks li", { hasText: "Take over the settings" })).toHaveAttribute("data-state", "failed");
       await look(page, "finish-failed");
     });
 
@@ -300,7 +339,7 @@ test("what stands against a Backup is said, and it can be tried again from where
       await go(page);
       await page.getByLabel(/takes the place of that Backup/).uncheck();
       await go(page, "Sign in and continue");
-      delete way.disturbed.snapshot;
+      rmdirSync(inTheWay);
       await go(page, "Try again");
       await at(page, "Set up");
       await until("the new Backup stands by", () => third.get("/api/v1/server"), ({ phase, peer }) => phase === "standby" && peer.state === "up");
@@ -311,6 +350,33 @@ test("what stands against a Backup is said, and it can be tried again from where
     });
   } finally {
     way.stop();
+    stranger.stop();
     await Promise.all([third.stop(), other.stop()]);
+  }
+});
+
+test("a password that is tried too often is tried no more", async ({ page }) => {
+  const fourth = new EmptyServer(folder, "srv-d");
+  try {
+    await fourth.start();
+    await open(page, fourth);
+    await chooseBackup(page, primary.url);
+    await confirm(page, primary.fingerprint);
+    await page.getByLabel("Name of this server").fill("srv-d.north.example");
+    await go(page);
+    await at(page, "Service account");
+    const said = page.locator("[role=alert]");
+    for (let n = 1, code = "wrong_password"; code === "wrong_password"; n += 1) {
+      expect(n, "attempts").toBeLessThanOrEqual(11);
+      const answered = page.waitForResponse((answer) => answer.request().method() === "GET" && answer.url().endsWith("/wizard/account"));
+      await signIn(page, "admin", `not the password ${n}`);
+      await answered;
+      code = await said.getAttribute("data-code");
+    }
+    await refused(page, "too_many_attempts", "too many have failed");
+    await signIn(page, "admin", PASSWORD);
+    await refused(page, "too_many_attempts", "Wait a quarter of an hour");
+  } finally {
+    await fourth.stop();
   }
 });

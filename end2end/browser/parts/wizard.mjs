@@ -45,8 +45,9 @@ export class EmptyServer {
     return readFileSync(this.log, "utf8").match(/one-time code {2}(\S+)/)?.[1];
   }
 
+  /** As it was told at first, unless another certificate is in use. */
   get fingerprint() {
-    return readFileSync(this.log, "utf8").match(/sha256 ([0-9a-f]{64})/)[1];
+    return this.certificate ?? readFileSync(this.log, "utf8").match(/sha256 ([0-9a-f]{64})/)[1];
   }
 
   /** Whether it is a server that can decide. */
@@ -60,6 +61,17 @@ export class EmptyServer {
     const { status, body } = await ask(`${this.url}${path}`, { headers: { authorization: `Bearer ${token}` } });
     if (status !== 200) throw new Error(`${path}: ${status} ${body}`);
     return JSON.parse(body);
+  }
+
+  /** Writes a section of the settings back with a change. */
+  async change(section, change) {
+    const token = readFileSync(join(this.data, "local-token"), "utf8").trim();
+    const url = `${this.url}/api/v1/settings/${section}`;
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+    const { headers: { etag }, body } = await ask(url, { headers });
+    const changed = change(JSON.parse(body));
+    const answer = await ask(url, { method: "PUT", headers: { ...headers, "if-match": etag }, body: JSON.stringify(changed) });
+    if (answer.status !== 200) throw new Error(`${section}: ${answer.status} ${answer.body}`);
   }
 
   async stop() {
@@ -80,7 +92,10 @@ export async function otherPrimary(folder) {
   return other;
 }
 
-/** Stands before a Primary, with its certificate, and passes on what is asked, but for what it is told to disturb. */
+/**
+ * Stands before a Primary, with its certificate, and passes on what is asked, but for what it is told to disturb: that it
+ * has another version or another clock, which no server of this version on this machine has.
+ */
 export class Way {
   /** By the call below /replication/v1/: what is answered instead, or `(answer) => answer`. */
   disturbed = {};
@@ -118,6 +133,20 @@ export class Way {
     this.server.closeAllConnections();
     this.server.close();
   }
+}
+
+/** A server with TLS that is none of ours. */
+export async function strangeServer(primary) {
+  const tls = { cert: readFileSync(join(primary.data, "server.pem")), key: readFileSync(join(primary.data, "server.key")) };
+  const server = https.createServer(tls, (request, response) => response.end("<h1>It works!</h1>"));
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  return {
+    url: `https://127.0.0.1:${server.address().port}`,
+    stop() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
 }
 
 /** A refusal as a server sends it. */

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use text::Filter;
 
 pub use error::ConfigError;
-pub(crate) use text::{Parsed, PublicUrl, ServerName};
+pub(crate) use text::{Parsed, PublicUrl, ServerName, scheme_fits};
 pub use told::{FILE as TOLD_FILE, Given, Told};
 
 /// Names of the environment that begin like ours and are for building and testing.
@@ -158,7 +158,11 @@ impl Config {
             file.name = file.name.take().or(told.name);
             file.public_url = file.public_url.take().or(told.public_url);
         }
-        Ok((file.complete(base)?, given))
+        let completed = file.complete(base).map_err(|error| match error {
+            ConfigError::Scheme { url, must, .. } => ConfigError::Scheme { url, must, told: !given.public_url },
+            error => error,
+        });
+        Ok((completed?, given))
     }
 
     /// Reads the file's text and the environment. Relative paths begin at the file's directory.
@@ -222,6 +226,10 @@ impl ConfigFile {
         if plain_http && !listen.ip().is_loopback() {
             return Err(ConfigError::PlainHttp { listen });
         }
+        let public_url = self.public_url.map_or_else(|| default_url(listen, plain_http), |p| p.0.0);
+        if let Err(must) = scheme_fits(&public_url, plain_http) {
+            return Err(ConfigError::Scheme { url: public_url, must, told: false });
+        }
         let tls = match self.tls.map(|t| (t.cert, t.key)) {
             None | Some((None, None)) => None,
             Some((Some(cert), Some(key))) => Some(TlsFiles { cert: base.join(cert), key: base.join(key) }),
@@ -233,7 +241,7 @@ impl ConfigFile {
             listen,
             dir: base.join(dir),
             name: self.name.map_or_else(host_name, |p| p.0.0),
-            public_url: self.public_url.map_or_else(|| default_url(listen, plain_http), |p| p.0.0),
+            public_url,
             tls,
             plain_http,
             log: LogConfig {

@@ -26,6 +26,9 @@ pub async fn start(
     let again =
         |config: &Config| listener.try_clone().map_err(|source| RunError::Serve { address: config.listen, source });
     loop {
+        if let Some(folder) = setup::complete_leaving(&config.dir).await? {
+            tracing::info!(folder = %folder.display(), "this server has left its zone; what it had was set aside");
+        }
         if !setup::is_set_up(&config.dir) {
             let socket = again(&config)?;
             match Box::pin(wizard::serve(config.clone(), given, socket, &stop, &way_in)).await? {
@@ -35,10 +38,7 @@ pub async fn start(
         }
         match Box::pin(run_until_left(config.clone(), again(&config)?, stop.clone())).await? {
             Ended::Stopped => return Ok(()),
-            Ended::Left => {
-                let folder = setup::set_aside(&config.dir, chrono::Utc::now())?;
-                tracing::info!(folder = %folder.display(), "this server has left its zone; what it had was set aside");
-            }
+            Ended::Left => {}
         }
     }
 }

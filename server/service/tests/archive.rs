@@ -55,6 +55,7 @@ async fn contract(connect: impl AsyncFn() -> Arc<dyn Backend>) {
         told.push(claim.await.unwrap());
     }
     assert_eq!(told.iter().filter(|claim| claim.new).count(), 1, "{told:?}");
+    assert_eq!(database.schema_version().await.unwrap(), Some(1), "the tables come with the mark");
     let owner = database.mark().await.unwrap().unwrap();
     assert!(told.iter().all(|claim| claim.mark == owner), "{told:?}");
     let other = mark(99);
@@ -67,8 +68,6 @@ async fn contract(connect: impl AsyncFn() -> Arc<dyn Backend>) {
     let again = database.claim(&renamed).await.unwrap();
     assert_eq!((again.new, again.mark), (false, Mark { at: owner.at, ..renamed.clone() }));
 
-    database.migrate().await.unwrap();
-    database.migrate().await.unwrap();
     assert_eq!(database.schema_version().await.unwrap(), Some(1));
     let measure = database.measure().await.unwrap();
     assert!(measure.rows == 0 && measure.bytes > 0, "{measure:?}");
@@ -87,6 +86,22 @@ async fn contract(connect: impl AsyncFn() -> Arc<dyn Backend>) {
 async fn sqlite_keeps_the_contract() {
     let dir = tempfile::tempdir().unwrap();
     contract(async || Arc::new(Sqlite::open(dir.path(), "archive.sqlite").await.unwrap()) as Arc<dyn Backend>).await;
+}
+
+/// A server that waits for the tables when its time is up. Nobody uses the database afterwards.
+async fn cut_off_in_the_middle(settings: &Database, cluster: &Cluster) {
+    let database = Postgres::connect(settings).await.unwrap();
+    database.release(&mark(99)).await.unwrap();
+    let options = sqlx::postgres::PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(cluster.port);
+    let mut other = options.database("archive").username("admin").password(PASSWORD).connect().await.unwrap();
+    let mut holding = other.begin().await.unwrap();
+    sqlx::query("lock table userlock.migration").execute(&mut *holding).await.unwrap();
+    let cut = tokio::time::timeout(std::time::Duration::from_secs(1), database.claim(&mark(1))).await;
+    assert!(cut.is_err(), "it waits: {cut:?}");
+    holding.rollback().await.unwrap();
+    other.close().await.unwrap();
+    assert_eq!(database.mark().await.unwrap(), None);
+    database.close().await;
 }
 
 #[tokio::test]
@@ -110,12 +125,16 @@ async fn postgresql_keeps_the_contract() {
     assert_eq!(hidden.mark().await.unwrap().unwrap().server_name, "server-99");
     hidden.close().await;
 
+    // Cut off after the mark and before the tables: nothing of it stays.
+    cut_off_in_the_middle(&settings, &cluster).await;
+
     // A later version of the program has been here.
     let later = "insert into userlock.migration (version, description, success, checksum, execution_time)
                  values (9000, 'later', true, '\\x00', 1)";
     cluster.sql("archive", later).await;
     let database = Postgres::connect(&settings).await.unwrap();
-    assert!(matches!(database.migrate().await, Err(ArchiveError::Version(_))));
+    assert!(matches!(database.claim(&mark(1)).await, Err(ArchiveError::Version(_))));
+    assert_eq!(database.mark().await.unwrap(), None, "what fails after the mark takes it back");
     database.close().await;
 
     // The schema is somebody else's.

@@ -245,3 +245,26 @@ async fn another_certificate_than_the_confirmed_one_is_refused() {
     let joined = join(place.path(), url, "admin", &["--fingerprint", about["fingerprint"].as_str().unwrap()]).await;
     told(&joined);
 }
+
+#[test]
+fn an_address_that_this_server_does_not_have_is_refused() {
+    let place = place();
+    let listen = free_address();
+    let with = |role: &str, more: &[&str]| {
+        let arguments = ["setup", "--role", role, "--dir", "data", "--listen", &listen, "--config-out", "p.toml"];
+        let output = userlock(place.path(), &[&arguments[..], more].concat());
+        assert!(!output.status.success() && !place.path().join("p.toml").exists());
+        said(&output)
+    };
+    let said = with("primary", &["--public-url", "http://primary.example:8443"]);
+    assert!(said.contains("--public-url: The public address must begin with https://"), "{said}");
+    let said = with("primary", &["--plain-http", "--public-url", "https://primary.example:8443"]);
+    assert!(said.contains("--public-url: The public address must begin with http://"), "{said}");
+    let fingerprint = "ab".repeat(32);
+    let of_backup = ["--account", "admin", "--password-file", "password", "--fingerprint", &fingerprint];
+    for primary in [listen.as_str(), "backup.example"] {
+        let more = ["--primary", primary, "--public-url", "https://backup.example:8443"];
+        let said = with("backup", &[&more[..], &of_backup].concat());
+        assert!(said.contains("is this server itself"), "{said}");
+    }
+}

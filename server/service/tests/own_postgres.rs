@@ -183,3 +183,72 @@ async fn what_fails_is_named_and_the_field_with_it() {
     assert_eq!(off.status(), StatusCode::OK);
     assert_eq!(server.get(STATUS).await["state"], "off");
 }
+
+/// Takes a server out of its zone as the program does: it ends, and what is left to do is done. How long the latter took.
+async fn leave(server: Server) -> Duration {
+    let why = json!({ "reason": "the machine is needed elsewhere" });
+    let left = server.admin(Method::POST, "/api/v1/server/leave").json(&why).send().await.unwrap();
+    assert_eq!(left.status(), StatusCode::ACCEPTED, "{}", left.text().await.unwrap());
+    let dir = server.ended().await;
+    let begun = Instant::now();
+    let folder = userlock_service::setup::complete_leaving(dir.path()).await.unwrap().unwrap();
+    let took = begun.elapsed();
+    assert!(folder.join("state.sqlite").exists() && !dir.path().join("state.sqlite").exists());
+    took
+}
+
+#[tokio::test]
+async fn a_server_that_leaves_its_zone_takes_its_mark_out_of_its_database() {
+    let cluster = Postgres::start().await;
+    cluster.make("alice", "shared").await;
+    let marks = async || cluster.number("shared", "select count(*) from userlock.mark").await;
+    let there = settings(&cluster, "127.0.0.1", "alice", "shared");
+    let primary = Server::primary().await;
+    assert_eq!(set(&primary, &there).await.status(), StatusCode::OK);
+
+    // Another server's mark stays, also that of the server whose settings were copied.
+    let copied = Server::prepare(ServerRole::Backup, ZoneId([8; 16]), ServerId([5; 16]), |own| {
+        own.database = Some(Database {
+            kind: DatabaseKind::Postgres,
+            host: "127.0.0.1".into(),
+            port: cluster.port,
+            name: "shared".into(),
+            user: "alice".into(),
+            password: Secret::new(PASSWORD),
+            ..Database::default()
+        });
+    });
+    leave(Server::begin(copied.await).await).await;
+    assert_eq!(marks().await, 1);
+
+    leave(primary).await;
+    assert_eq!(marks().await, 0);
+    let other = Server::prepare(ServerRole::Primary, ZoneId([2; 16]), ServerId([7; 16]), |_| {}).await;
+    let other = Server::begin(other).await;
+    let used = set(&other, &there).await;
+    assert_eq!(used.status(), StatusCode::OK, "{}", used.text().await.unwrap());
+
+    // One that is gone holds nobody up.
+    drop(cluster);
+    assert!(leave(other).await < Duration::from_secs(15));
+}
+
+#[tokio::test]
+async fn a_file_elsewhere_is_free_when_its_server_has_left() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = elsewhere.path().join("archive.sqlite");
+    let there = json!({
+        "kind": "sqlite", "file": file, "host": "", "port": 5432, "name": "", "user": "", "password": "",
+        "tls": "prefer", "retention_days": 30,
+    });
+    let server = Server::primary().await;
+    let used = set(&server, &there).await;
+    assert_eq!(used.status(), StatusCode::OK, "{}", used.text().await.unwrap());
+    let other = Server::prepare(ServerRole::Primary, ZoneId([2; 16]), ServerId([7; 16]), |_| {}).await;
+    let other = Server::begin(other).await;
+    assert_eq!(problem(set(&other, &there).await).await.1, "database_of_other_zone");
+    leave(server).await;
+    assert!(file.exists());
+    let used = set(&other, &there).await;
+    assert_eq!(used.status(), StatusCode::OK, "{}", used.text().await.unwrap());
+}

@@ -6,12 +6,16 @@ use std::{
     time::Duration,
 };
 
+use tokio::time::Instant;
 use userlock_core::{
     api::{DatabaseState, DatabaseStatus},
     settings::{Database, DatabaseKind},
 };
 
-use super::{ArchiveError, Backend, Mark, Measure, postgres, sqlite};
+use super::{
+    ArchiveError, Backend, Mark, Measure,
+    open::{close, connect, prepare, undo},
+};
 
 /// Connecting, marking and making the tables take no longer than this together, or have failed.
 const OPEN_LIMIT: Duration = Duration::from_secs(25);
@@ -58,12 +62,10 @@ impl Opened {
 
     /// Leaves it as it was found: the mark is taken away again if it was made by this.
     pub async fn give_up(self, me: &Mark) {
-        if self.new
-            && let Err(error) = self.backend.release(me).await
-        {
-            tracing::warn!(%error, "a database that is not used after all keeps this server's mark");
+        if self.new {
+            undo(&*self.backend, me).await;
         }
-        self.backend.close().await;
+        close(&*self.backend).await;
     }
 }
 
@@ -91,25 +93,20 @@ impl Archive {
     /// # Errors
     /// [`ArchiveError`], when it cannot be reached or belongs to another server; then nothing was changed in it.
     pub async fn open(&self, settings: &Database, me: &Mark) -> Result<Option<Opened>, ArchiveError> {
-        let opening = async {
-            let backend: Arc<dyn Backend> = match settings.kind {
-                DatabaseKind::Off => return Ok(None),
-                DatabaseKind::Sqlite => Arc::new(sqlite::Sqlite::open(&self.inner.dir, &settings.file).await?),
-                DatabaseKind::Postgres => Arc::new(postgres::Postgres::connect(settings).await?),
-            };
-            let new = match prepare(&*backend, me).await {
-                Ok(new) => new,
-                Err(error) => {
-                    backend.close().await;
-                    return Err(error);
-                }
-            };
-            Ok(Some(Opened { backend, settings: settings.clone(), new }))
+        let end = Instant::now() + OPEN_LIMIT;
+        let too_long = || {
+            let limit = OPEN_LIMIT.as_secs();
+            ArchiveError::Reach(format!("the database did not answer within {limit} s"))
         };
-        let limit = OPEN_LIMIT.as_secs();
-        tokio::time::timeout(OPEN_LIMIT, opening)
-            .await
-            .unwrap_or_else(|_| Err(ArchiveError::Reach(format!("the database did not answer within {limit} s"))))
+        let connecting = tokio::time::timeout_at(end, connect(&self.inner.dir, settings)).await;
+        let Some(backend) = connecting.unwrap_or_else(|_| Err(too_long()))? else { return Ok(None) };
+        match prepare(&*backend, me, end).await {
+            Some(Ok(new)) => Ok(Some(Opened { backend, settings: settings.clone(), new })),
+            failed => {
+                close(&*backend).await;
+                Err(failed.and_then(Result::err).unwrap_or_else(too_long))
+            }
+        }
     }
 
     /// Uses what was opened from now on, or none, and closes what was in use.
@@ -117,7 +114,7 @@ impl Archive {
         let next = opened.map_or(State::Off, |opened| State::Open(opened.backend, Box::new(opened.settings)));
         let before = std::mem::replace(&mut *self.state(), next);
         if let State::Open(backend, _) = before {
-            backend.close().await;
+            close(&*backend).await;
         }
     }
 
@@ -175,23 +172,4 @@ impl Archive {
 
 async fn figures(backend: &dyn Backend) -> Result<(Option<i64>, Measure), ArchiveError> {
     Ok((backend.schema_version().await?, backend.measure().await?))
-}
-
-/// Marks a database for this server and brings its tables to this version. Whether the mark is new.
-async fn prepare(backend: &dyn Backend, me: &Mark) -> Result<bool, ArchiveError> {
-    // First read only: nothing of this server's comes into a database that is not its own.
-    if let Some(mark) = backend.mark().await? {
-        mark.admit(me)?;
-    }
-    let claim = backend.claim(me).await?;
-    claim.mark.admit(me)?;
-    if let Err(error) = backend.migrate().await {
-        if claim.new
-            && let Err(error) = backend.release(me).await
-        {
-            tracing::warn!(%error, "a database whose tables cannot be made keeps this server's mark");
-        }
-        return Err(error);
-    }
-    Ok(claim.new)
 }

@@ -6,6 +6,8 @@
 mod error;
 mod handle;
 mod keep;
+mod marking;
+mod open;
 pub mod postgres;
 pub mod sqlite;
 mod test;
@@ -21,6 +23,7 @@ use userlock_core::{
 pub use error::ArchiveError;
 pub use handle::{Archive, COUNT_LIMIT, Opened};
 pub use keep::keep;
+pub use open::release;
 pub use test::test;
 
 use crate::{clock, zone::Zone};
@@ -100,16 +103,13 @@ pub trait Backend: Debug + Send + Sync {
     /// Reads the mark. Nothing is changed.
     fn mark(&self) -> Pending<'_, Option<Mark>>;
 
-    /// Marks the database for a server unless it is marked already, in one transaction: of several that mark at once
-    /// one alone wins. A server's own mark gets its present name and role. A database with tables of others and no
-    /// mark is refused.
+    /// Marks the database for a server unless it is another's, and makes its tables or brings them to this program's
+    /// version: in one transaction, of which nothing stays when it is cut off. Of several that mark at once one alone
+    /// wins. A server's own mark gets its present name and role. A database with tables of others and no mark is refused.
     fn claim<'a>(&'a self, mark: &'a Mark) -> Pending<'a, Claim>;
 
-    /// Takes a server's own mark away again, where the database was not used after all.
+    /// Takes a server's own mark away again; another's stays.
     fn release<'a>(&'a self, mark: &'a Mark) -> Pending<'a, ()>;
-
-    /// Makes the tables, or brings them to this program's version.
-    fn migrate(&self) -> Pending<'_, ()>;
 
     /// The version of the tables; absent before they are made.
     fn schema_version(&self) -> Pending<'_, Option<i64>>;

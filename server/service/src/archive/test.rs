@@ -108,7 +108,7 @@ async fn closing(
     tls: DatabaseTls,
 ) -> Result<Option<Measure>, ArchiveError> {
     let result = check(backend, me, done, tls).await;
-    backend.close().await;
+    super::open::close(backend).await;
     result
 }
 

@@ -15,12 +15,16 @@ use crate::{
     operations::{EnrolmentCreated, TokenCreated, TokenRequest},
     random,
     run::fingerprint_of,
+    setup::is_leaving,
     zone::{self, Zone},
 };
 
 /// Takes the data directory, if no server has it.
 pub fn take(config: &Config) -> Result<Option<DirLock>, Failure> {
     match DirLock::acquire(&config.dir) {
+        Ok(_) if is_leaving(&config.dir) => {
+            Err("this server has left its zone, and not all is set aside yet: `userlock serve` does that".into())
+        }
         Ok(lock) => Ok(Some(lock)),
         Err(DirLockError::InUse { .. }) => Ok(None),
         Err(error) => Err(error.into()),

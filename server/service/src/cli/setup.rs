@@ -113,6 +113,7 @@ pub struct Making {
 /// Sets a server up. What was made is removed again when that fails.
 pub async fn setup(args: SetupArgs) -> Outcome {
     check(&args)?;
+    setup::complete_leaving(&args.dir).await?;
     let mut place = Place::take(&args.dir)?;
     let (config, address) = match plan(&args, &mut place) {
         Ok(plan) => plan,
@@ -160,6 +161,9 @@ fn check(args: &SetupArgs) -> Outcome {
     }
     if args.plain_http && !args.listen.ip().is_loopback() {
         return Err("--plain-http is for a loopback address: passwords and tokens would travel in clear".into());
+    }
+    if let Some(url) = &args.public_url {
+        setup::public_url(url, args.plain_http).map_err(|failure| format!("--public-url: {failure}"))?;
     }
     if args.listen.port() == 0 {
         return Err("--listen needs a port: the server is known to others by it".into());

@@ -10,7 +10,7 @@ use super::{
     Failure, secrets,
     setup::{Making, SetupArgs, Told, say},
 };
-use crate::setup::{self, Leftover, NewBackup};
+use crate::setup::{self, Leftover, NewBackup, Own};
 
 /// Sets up a Backup of a Primary that runs.
 pub async fn backup(args: &SetupArgs, making: &mut Making) -> Result<Told, Failure> {
@@ -25,7 +25,8 @@ pub async fn backup(args: &SetupArgs, making: &mut Making) -> Result<Told, Failu
         (None, false) => None,
     };
     let password = secrets::read(password_file)?;
-    let reached = setup::reach(&url, fingerprint.as_deref(), &say).await?;
+    let own = Own { listen: making.config.listen, address: making.address.clone() };
+    let reached = setup::reach(&url, fingerprint.as_deref(), &own, &say).await?;
     if fold_case(&reached.about.server_name) == fold_case(&making.config.name) {
         if args.name.is_some() {
             return Err(setup::name_taken(&reached.about.server_name).into());

@@ -62,6 +62,20 @@ pub enum ConfigError {
         /// Where it was to listen.
         listen: SocketAddr,
     },
+    /// A public address by which the server does not answer.
+    #[error("`public_url` {must}: it is {url}{}", from_told(*told))]
+    Scheme {
+        /// The address.
+        url: String,
+        /// What it must be.
+        must: &'static str,
+        /// Whether it is not in the configuration but what the Configuration wizard was told.
+        told: bool,
+    },
+}
+
+fn from_told(told: bool) -> &'static str {
+    if told { ", as the Configuration wizard was told (server.toml of the data directory)" } else { "" }
 }
 
 fn in_key(key: &str) -> String {

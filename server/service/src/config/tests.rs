@@ -57,6 +57,14 @@ fn an_error_names_line_key_and_reason() {
         ("listen = \"127.0.0.1:1\"", "`dir` is missing"),
         ("listen = \"127.0.0.1:1\"\ndir = \"d\"\n[tls]\ncert = \"c\"", "`tls.key` is missing"),
         ("listen = \"0.0.0.0:1\"\ndir = \"d\"\nplain_http = true", "`plain_http` is for a loopback address"),
+        (
+            "listen = \"127.0.0.1:1\"\ndir = \"d\"\npublic_url = \"http://a.example:1\"",
+            "`public_url` must begin with https://, since this server speaks TLS: it is http://a.example:1",
+        ),
+        (
+            "listen = \"127.0.0.1:1\"\ndir = \"d\"\nplain_http = true\npublic_url = \"https://a.example:1\"",
+            "`public_url` must begin with http://, since this server speaks plain HTTP: it is https://a.example:1",
+        ),
     ];
     for (text, expected) in cases {
         let error = read(text).unwrap_err();

@@ -62,6 +62,16 @@ checked_text!(
         if known && bare && text.len() <= 512 { Ok(()) } else { Err(wrong) }
     }
 );
+/// Whether a public address is one of a server that speaks TLS, or does not: what it must be.
+pub(crate) fn scheme_fits(url: &str, plain_http: bool) -> Result<(), &'static str> {
+    let is_https = url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"));
+    match (is_https, plain_http) {
+        (true, true) => Err("must begin with http://, since this server speaks plain HTTP"),
+        (false, false) => Err("must begin with https://, since this server speaks TLS"),
+        _ => Ok(()),
+    }
+}
+
 checked_text!(
     /// What `tracing-subscriber` reads.
     Filter,

@@ -90,6 +90,9 @@ mod tests {
         let (config, given) = Config::load_given(&file).unwrap();
         assert_eq!((config.name.as_str(), config.public_url.as_str()), ("given", "https://told.example:1"));
         assert_eq!(given, Given { name: true, public_url: false });
+        fs::write(&file, "listen = \"127.0.0.1:1\"\ndir = \".\"\nplain_http = true\n").unwrap();
+        let error = Config::load(&file).unwrap_err().to_string();
+        assert!(error.starts_with("`public_url` must begin with http://") && error.contains("server.toml"), "{error}");
         fs::write(dir.path().join(FILE), "nam = 1").unwrap();
         assert!(Config::load(&file).unwrap_err().to_string().contains("server.toml, line 1"));
     }

@@ -178,11 +178,12 @@ async fn hello(
     }
     let (now, wall) = (monotonic_ms(), clock::now_ms());
     refuse_clone(&state, &theirs, now)?;
-    // One that was removed or replaced meanwhile is not made known again.
-    let still_known = zone.stored_peer().is_some_and(|peer| peer.token_hash == known.token_hash);
-    if still_known && (theirs.name != known.name || theirs.address != known.address) {
+    if theirs.name != known.name || theirs.address != known.address {
         let peer = StoredPeer { name: theirs.name.clone(), address: theirs.address.clone(), ..(*known).clone() };
-        zone.set_peer(peer).await.map_err(|e| submit_refusal(&state, e))?;
+        // One that was removed or replaced meanwhile is not made known again.
+        if !zone.renew_peer(peer).await.map_err(|e| submit_refusal(&state, e))? {
+            return Err(problem::not_authenticated());
+        }
     }
     {
         let mut facts = zone.primary_facts();

@@ -58,6 +58,10 @@ impl App {
         reason: Option<&str>,
         change: impl FnOnce(&mut OwnSettings) -> Answer<()>,
     ) -> Answer<Draft> {
+        if self.leaving.is_cancelled() {
+            // What is set now is what is looked at to leave the database.
+            return Err(problem::unavailable("leaving", "This server has left its zone. Nothing was changed."));
+        }
         let before = self.zone.own();
         check_etag(Some(etag), &before.etag())?;
         let mut after = before.clone();

@@ -11,6 +11,7 @@ use crate::{
         state::App,
     },
     log::{catalogue, details},
+    setup::{begin_leaving, is_leaving},
     sync::Client,
     zone::monotonic_ms,
 };
@@ -41,7 +42,7 @@ impl App {
     /// Backup tells its Primary, if that answers.
     ///
     /// # Errors
-    /// 409 on a Primary that has a Backup, 422.
+    /// 409 on a Primary that has a Backup, 422, 503 when it cannot be noted on the disk; then it has not left.
     pub async fn leave_zone(&self, by: &str, reason: &str) -> Answer<()> {
         let reason = typed_reason(reason)?;
         if self.role() == ServerRole::Primary
@@ -56,12 +57,27 @@ impl App {
         let (app, by, reason) = (self.clone(), by.to_owned(), reason.to_owned());
         // Whoever asked may go away meanwhile: the Primary must not be told of what then does not happen.
         let left = tokio::spawn(async move { app.leave_now(&by, &reason).await });
-        left.await.map_err(|_| problem::internal())
+        left.await.map_err(|_| problem::internal())?
     }
 
-    async fn leave_now(&self, by: &str, reason: &str) {
-        if self.role() == ServerRole::Backup {
+    async fn leave_now(&self, by: &str, reason: &str) -> Answer<()> {
+        let backup = self.role() == ServerRole::Backup;
+        if backup {
             self.hand_over().await;
+        }
+        // Of two that ask at once the first one is told of.
+        let _turn = self.zone.own_turn().lock().await;
+        let dir = self.archive.dir().to_owned();
+        if is_leaving(&dir) {
+            return Ok(());
+        }
+        // From here on it has left, also when it is killed: nobody is told what is not so.
+        let noted = tokio::task::spawn_blocking(move || begin_leaving(&dir, chrono::Utc::now())).await;
+        noted.map_err(|_| problem::internal())?.map_err(|error| {
+            let detail = format!("This server cannot write to its data directory: {error}. Nothing was changed.");
+            problem::unavailable("storage_failed", detail)
+        })?;
+        if backup {
             self.tell_primary().await;
         }
         let message = format!("{by} took this server out of its zone: {reason}");
@@ -71,6 +87,7 @@ impl App {
         self.journal.record(catalogue::ZONE_LEFT, message, more);
         self.journal.flush().await;
         self.leaving.cancel();
+        Ok(())
     }
 
     /// Lets a Primary that answers have what was recorded here last. What it does not get is set aside with the rest.

@@ -11,7 +11,7 @@ use userlock_core::{
     sync::{JoinRequest, JoinResponse, PROTOCOL_VERSION},
 };
 
-use super::{Failure, Field, Leftover, Place, Step};
+use super::{Failure, Field, Leftover, Place, Step, Typed};
 use crate::{
     clock,
     config::Config,
@@ -179,6 +179,7 @@ pub async fn synchronize(
     product.close().await;
     done?;
     place.note(config, address, ServerRole::Backup, &format!(" of {primary}")).await?;
+    Typed::remove(&place.dir)?;
     Leftover::remove(&place.dir)
 }
 

@@ -2,15 +2,19 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     log::catalogue,
     sync::{SyncError, Told},
 };
 
 /// The steps, in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Step {
     /// What is needed.
+    #[default]
     Welcome,
     /// Primary or Backup, and the Primary's address.
     ServerType,
@@ -156,14 +160,27 @@ impl Failure {
                 )
                 .at(Step::Account);
             }
-            Told::NotFound => {
-                let what = format!("The server at {primary} does not answer as a UserLock server does");
-                let advice = "Check the address and the port; an older version is upgraded first.";
-                return Self::of_check("not_a_server", "is a Primary", what, advice);
-            }
+            Told::NotFound => return Self::not_a_server(primary),
             Told::Other => {}
         }
         Self::of_kind(error, primary, account)
+    }
+
+    /// Why a server did not tell what it is. One that answers in any other way than ours do is none of ours.
+    pub(super) fn of_about(error: &SyncError, primary: &str) -> Self {
+        let ours = error.problem == Told::NotSetUp || error.kind == catalogue::SYNC_VERSION;
+        let silent = [catalogue::SYNC_TIMEOUT, catalogue::SYNC_REFUSED, catalogue::SYNC_NAME];
+        if ours || silent.contains(&error.kind) {
+            Self::of_primary(error, primary, "")
+        } else {
+            Self::not_a_server(primary)
+        }
+    }
+
+    fn not_a_server(primary: &str) -> Self {
+        let what = format!("The server at {primary} does not answer as a UserLock server does");
+        let advice = "Check the address and the port; an older version is upgraded first.";
+        Self::of_check("not_a_server", "is a Primary", what, advice)
     }
 
     fn of_kind(error: &SyncError, primary: &str, account: &str) -> Self {
@@ -212,12 +229,7 @@ impl Failure {
                 format!("{primary}: {}", error.message),
                 "Check that the Primary runs and listens there.",
             ),
-            catalogue::SYNC_PROTOCOL => Self::of_check(
-                "not_a_server",
-                "is a Primary",
-                format!("The server at {primary} does not answer as a UserLock server does"),
-                "Check the address and the port.",
-            ),
+            catalogue::SYNC_PROTOCOL => Self::not_a_server(primary),
             _ => Self::of_check(
                 "primary_failed",
                 "join",

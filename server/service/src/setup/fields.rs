@@ -8,7 +8,7 @@ use userlock_core::account::fold_case;
 use super::{Failure, Field, Step};
 use crate::{
     auth::{check_password, hash_now},
-    config::{PublicUrl, ServerName},
+    config::{PublicUrl, ServerName, scheme_fits},
     tls::normalize_fingerprint,
 };
 
@@ -83,23 +83,27 @@ pub fn server_name(typed: &str) -> Result<String, Failure> {
     ServerName::from_str(typed.trim()).map(|name| name.0).map_err(invalid)
 }
 
-/// The address that agents, browsers and the other server use.
+/// The address that agents, browsers and the other server use, of a server that speaks TLS or does not.
 ///
 /// # Errors
 /// [`Failure`].
-pub fn public_url(typed: &str) -> Result<String, Failure> {
+pub fn public_url(typed: &str, plain_http: bool) -> Result<String, Failure> {
     let invalid = |what: String| Failure::of_field("public_url_invalid", Step::Zone, Field::PublicUrl, what);
     let url = PublicUrl::from_str(typed.trim()).map_err(|wrong| invalid(format!("The public address {wrong}")))?.0;
     let host =
         Url::parse(&url).ok().and_then(|url| url.host_str().map(|host| host.trim_matches(['[', ']']).to_owned()));
-    match host {
-        Some(host) if url.starts_with("http://") && !is_loopback(&host) => {
-            let what = "The public address is plain HTTP to another machine, which agents refuse";
-            Err(invalid(what.to_owned()).advise("Give an address with https."))
-        }
-        Some(_) => Ok(url),
-        None => Err(invalid("The public address must have a name or an IP address".to_owned())),
+    let Some(host) = host else {
+        return Err(invalid("The public address must have a name or an IP address".to_owned()));
+    };
+    if let Err(must) = scheme_fits(&url, plain_http) {
+        let scheme = if plain_http { "http" } else { "https" };
+        return Err(invalid(format!("The public address {must}")).advise(format!("Give an address with {scheme}://.")));
     }
+    if plain_http && !is_loopback(&host) {
+        let what = "The public address is plain HTTP to another machine, which agents refuse";
+        return Err(invalid(what.to_owned()).advise("Give a loopback address, or let this server speak TLS."));
+    }
+    Ok(url)
 }
 
 /// The first administrator's name, case-folded.
@@ -166,9 +170,20 @@ mod tests {
         assert_eq!(zone_name(" north ").unwrap(), "north");
         assert_eq!(zone_name(" ").unwrap_err().field, Some(Field::Zone));
         assert_eq!(server_name("\u{7}").unwrap_err().field, Some(Field::Name));
-        assert_eq!(public_url("https://a.example:1/x").unwrap_err().field, Some(Field::PublicUrl));
-        assert_eq!(public_url("http://a.example:1").unwrap_err().code, "public_url_invalid");
-        assert_eq!(public_url("https://a.example:1").unwrap(), "https://a.example:1");
+        let url = |url, plain_http| public_url(url, plain_http).map_err(|failure| (failure.code, failure.field));
+        assert_eq!(url("https://a.example:1", false).unwrap(), "https://a.example:1");
+        assert_eq!(url("http://127.0.0.1:1", true).unwrap(), "http://127.0.0.1:1");
+        let bad = Err(("public_url_invalid", Some(Field::PublicUrl)));
+        for (text, plain_http) in [
+            ("https://a.example:1/x", false),
+            ("http://a.example:1", false),
+            ("http://127.0.0.1:1", false),
+            ("https://127.0.0.1:1", true),
+            ("https://a.example:1", true),
+            ("http://a.example:1", true),
+        ] {
+            assert_eq!(url(text, plain_http), bad, "{text}");
+        }
         assert_eq!(administrator("a b", "long enough").err().unwrap().field, Some(Field::Admin));
         assert_eq!(administrator("admin", "short").err().unwrap().field, Some(Field::Password));
         assert_eq!(administrator("Admin", "long enough").unwrap().name, "admin");

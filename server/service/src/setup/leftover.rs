@@ -1,16 +1,12 @@
 //! A set-up that is not finished leaves a note in the data directory: what is there is not a server yet, and the next
 //! attempt goes on under the same identity, which the Primary may know already.
 
-use std::{
-    fs,
-    io::{self, Write as _},
-    path::Path,
-};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use userlock_core::id::{ServerId, ZoneId};
 
-use super::Failure;
+use super::{Failure, note};
 use crate::random;
 
 /// The note's file.
@@ -44,7 +40,7 @@ impl Leftover {
     /// The one that is in a data directory. One that cannot be read is none: a new id is drawn then.
     #[must_use]
     pub fn read(dir: &Path) -> Option<Self> {
-        serde_json::from_slice(&fs::read(dir.join(FILE)).ok()?).ok()
+        note::read(dir, FILE)
     }
 
     /// Writes it down. It is on the disk before anything else is made.
@@ -52,11 +48,7 @@ impl Leftover {
     /// # Errors
     /// [`Failure`].
     pub fn write(&self, dir: &Path) -> Result<(), Failure> {
-        let path = dir.join(FILE);
-        let failed = |error: io::Error| super::place::failed(&path, &error);
-        let text = serde_json::to_vec(self).map_err(|error| failed(error.into()))?;
-        let mut file = fs::File::create(&path).map_err(failed)?;
-        file.write_all(&text).and_then(|()| file.sync_all()).and_then(|()| sync_dir(dir)).map_err(failed)
+        note::write(dir, FILE, self).map_err(|error| super::place::failed(&dir.join(FILE), &error))
     }
 
     /// The set-up is finished: from now on there is a server.
@@ -64,16 +56,7 @@ impl Leftover {
     /// # Errors
     /// [`Failure`].
     pub fn remove(dir: &Path) -> Result<(), Failure> {
-        let path = dir.join(FILE);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            // A note that came back with a power cut would take a server for one that is not finished.
-            removed => removed.and_then(|()| sync_dir(dir)).map_err(|error| super::place::failed(&path, &error)),
-        }
+        // A note that came back with a power cut would take a server for one that is not finished.
+        note::remove(dir, FILE).map_err(|error| super::place::failed(&dir.join(FILE), &error))
     }
-}
-
-/// What was made or removed in a directory is so on the disk, too.
-fn sync_dir(dir: &Path) -> io::Result<()> {
-    fs::File::open(dir)?.sync_all()
 }

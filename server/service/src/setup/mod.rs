@@ -6,10 +6,13 @@
 mod backup;
 mod failure;
 mod fields;
+mod leaving;
 mod leftover;
+mod note;
 mod place;
 mod primary;
 mod reach;
+mod typed;
 
 pub use backup::{NewBackup, check, join, name_taken, other_zone, synchronize, take_up};
 pub use failure::{Failure, Field, Step};
@@ -17,10 +20,12 @@ pub use fields::{
     Administrator, account_name, administrator, administrator_name, public_url, server_name, typed_address,
     typed_fingerprint, zone_name,
 };
+pub use leaving::{begin_leaving, complete_leaving, is_leaving};
 pub use leftover::Leftover;
-pub use place::{Place, is_set_up, set_aside};
+pub use place::{Place, is_set_up};
 pub use primary::make_primary;
-pub use reach::{Reached, reach};
+pub use reach::{Own, Reached, reach};
+pub use typed::Typed;
 
 /// Tells what was found, check by check.
 pub type Tell<'a> = &'a (dyn Fn(&str) + Send + Sync);

@@ -7,21 +7,21 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use userlock_core::{agent_api::ServerAddress, api::ServerRole, settings::DEFAULT_ARCHIVE};
+use userlock_core::{agent_api::ServerAddress, api::ServerRole};
 
-use super::{Failure, Leftover};
+use super::{Failure, Leftover, leaving::is_leaving};
 use crate::{
     config::{self, Config},
-    dir_lock::{DirLock, DirLockError},
+    dir_lock::DirLock,
     log::{Journal, SystemLog, SystemLogPaths, catalogue, details},
     store::{product, state},
     tls::{self, Identity},
 };
 
-/// Whether a server is set up in a data directory: one whose set-up was cut off is not.
+/// Whether a server is set up in a data directory: one whose set-up was cut off is not, nor one that has left its zone.
 #[must_use]
 pub fn is_set_up(dir: &Path) -> bool {
-    dir.join(state::FILE).exists() && !Leftover::is_in(dir)
+    dir.join(state::FILE).exists() && !Leftover::is_in(dir) && !is_leaving(dir)
 }
 
 pub(super) fn failed(path: &Path, error: &io::Error) -> Failure {
@@ -136,39 +136,8 @@ impl Place {
 }
 
 /// A database with the files that SQLite keeps beside it.
-fn with_logs(file: &str) -> [String; 3] {
+pub(super) fn with_logs(file: &str) -> [String; 3] {
     [file.to_owned(), format!("{file}-wal"), format!("{file}-shm")]
-}
-
-/// Sets the state of a server aside, in a folder of its data directory that is named by the day and the time. The
-/// certificate stays: whoever has confirmed it needs not do so again. Nothing is deleted.
-///
-/// # Errors
-/// The error, with the file. What was moved by then is in the folder.
-pub fn set_aside(dir: &Path, now: chrono::DateTime<chrono::Utc>) -> Result<PathBuf, DirLockError> {
-    let _lock = DirLock::acquire(dir)?;
-    let folder = dir.join(now.format("left-%Y-%m-%d-%H%M%S").to_string());
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| DirLockError::File { path, source }
-    };
-    fs::DirBuilder::new().mode(0o700).create(&folder).map_err(failed(&folder))?;
-    // Its archive bears the mark of this zone. The state goes last, its log before it: as long as it is there, this is the
-    // server that it was.
-    let archive = [DEFAULT_ARCHIVE.to_owned(), format!("{DEFAULT_ARCHIVE}-journal")];
-    let mut files: Vec<String> = archive.into_iter().chain([config::TOLD_FILE.to_owned()]).collect();
-    files.extend(with_logs(product::FILE).into_iter().rev());
-    files.extend(with_logs(state::FILE).into_iter().rev());
-    for file in &files {
-        let path = dir.join(file);
-        if path.exists() {
-            fs::rename(&path, folder.join(file)).map_err(failed(&path))?;
-        }
-    }
-    for made in [&folder, &dir.to_owned()] {
-        fs::File::open(made).and_then(|dir| dir.sync_all()).map_err(failed(made))?;
-    }
-    Ok(folder)
 }
 
 #[cfg(test)]
@@ -200,20 +169,5 @@ mod tests {
         assert!(!is_set_up(&there), "it is not finished");
         place.remove();
         assert_eq!(fs::read_dir(&there).unwrap().count(), 1, "what was there before");
-    }
-
-    #[test]
-    fn what_is_set_aside_is_all_there() {
-        let dir = tempfile::tempdir().unwrap();
-        for file in ["state.sqlite", "state.sqlite-wal", "product.sqlite", "server.pem", "server.toml"] {
-            fs::write(dir.path().join(file), file).unwrap();
-        }
-        assert!(is_set_up(dir.path()));
-        let folder = set_aside(dir.path(), chrono::DateTime::UNIX_EPOCH).unwrap();
-        assert_eq!(folder.file_name().unwrap(), "left-1970-01-01-000000");
-        assert!(!is_set_up(dir.path()) && dir.path().join("server.pem").exists());
-        for file in ["state.sqlite", "state.sqlite-wal", "product.sqlite", "server.toml"] {
-            assert_eq!(fs::read_to_string(folder.join(file)).unwrap(), file);
-        }
     }
 }

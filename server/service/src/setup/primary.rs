@@ -7,7 +7,7 @@ use userlock_core::{
     settings::{Agents, Change, LocalAccount, OwnSettings, Role, Security, ZoneDocument, ZoneSettings},
 };
 
-use super::{Administrator, Failure, Leftover, Place};
+use super::{Administrator, Failure, Leftover, Place, Typed};
 use crate::{
     clock,
     config::Config,
@@ -57,6 +57,7 @@ pub async fn make_primary(
     };
     zone::create(&place.dir, &genesis).await?;
     place.note(config, address, ServerRole::Primary, "").await?;
+    Typed::remove(&place.dir)?;
     Leftover::remove(&place.dir)?;
     Ok(Enrolment { servers: vec![address.clone()], key }.to_text())
 }

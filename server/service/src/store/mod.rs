@@ -2,6 +2,7 @@
 
 pub mod own;
 pub mod product;
+mod revisions;
 pub mod runs;
 pub mod state;
 

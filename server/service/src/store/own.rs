@@ -8,6 +8,10 @@ use super::state::{StateError, StateStore, StateWriter, put_meta};
 /// The name under which they are kept.
 pub const KEY: &str = "own_settings";
 
+/// A page of the revisions, each with its two documents, which are small.
+const PAGE: &str = "select revision, at, by, section, reason, changed, before, after from own_revision
+                    where revision < ? order by revision desc limit ?";
+
 impl StateWriter {
     /// Writes this server's own settings and the revision that made them, in one transaction.
     ///
@@ -44,14 +48,11 @@ impl StateStore {
     /// # Errors
     /// [`StateError`].
     pub async fn own_revisions(&self, limit: u32, before: Option<u64>) -> Result<Vec<OwnRevision>, StateError> {
-        let rows = sqlx::query(
-            "select revision, at, by, section, reason, changed, before, after from own_revision
-             where revision < ? order by revision desc limit ?",
-        )
-        .bind(before.and_then(|n| i64::try_from(n).ok()).unwrap_or(i64::MAX))
-        .bind(limit)
-        .fetch_all(self.pool())
-        .await?;
+        let rows = sqlx::query(PAGE)
+            .bind(before.and_then(|n| i64::try_from(n).ok()).unwrap_or(i64::MAX))
+            .bind(limit)
+            .fetch_all(self.pool())
+            .await?;
         rows.iter().map(revision_of).collect()
     }
 
@@ -121,6 +122,14 @@ mod tests {
         assert_eq!((numbers(3, None).await, numbers(3, Some(3)).await), (vec![5, 4, 3], vec![2, 1]));
         assert_eq!(store.own_revision(4).await.unwrap(), Some(revision(4)));
         assert_eq!(store.own_revision(6).await.unwrap(), None);
+
+        let plan = sqlx::AssertSqlSafe(format!("explain query plan {PAGE}"));
+        let steps: Vec<(i64, i64, i64, String)> = sqlx::query_as(plan).fetch_all(store.pool()).await.unwrap();
+        assert_eq!(steps.len(), 1, "{steps:?}");
+        assert_eq!(
+            steps[0].3, "SEARCH own_revision USING INTEGER PRIMARY KEY (rowid<?)",
+            "no more than the page is read"
+        );
 
         // The number is taken: neither the settings nor the revision is written.
         let again = OwnSettings { revision: 99, ..OwnSettings::default() };

@@ -8,7 +8,6 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use userlock_core::{
-    api::RevisionView,
     id::{LogId, SettingsHash},
     record::Run,
     server::{Cursor, Row, RowKind, Segment},
@@ -21,7 +20,7 @@ pub const FILE: &str = "state.sqlite";
 /// Rows of one statement. SQLite takes 32,766 variables; a statement is prepared once for each number of rows.
 const CHUNK: usize = 64;
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+pub(super) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
 /// Why the state cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -111,19 +110,21 @@ impl StateWriter {
             put_meta(&mut transaction, "state_position", &position).await?;
         }
         if let Some(document) = commit.settings {
-            sqlx::query("insert into zone_settings (epoch, n, hash, document) values (?, ?, ?, ?)")
-                .bind(number(document.revision.epoch.number))
-                .bind(number(document.revision.n))
-                .bind(document.revision.hash.0.as_slice())
-                .bind(serde_json::to_string(document).map_err(|_| StateError::Corrupt("the settings"))?)
-                .execute(&mut *transaction)
-                .await?;
+            super::revisions::add(&mut transaction, document).await?;
         }
         if let Some(cursor) = commit.cursor {
             put_meta(&mut transaction, "cursor", &cursor).await?;
         }
         transaction.commit().await?;
         Ok(())
+    }
+
+    /// Closes it, and waits until it is closed.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub async fn close(self) -> Result<(), StateError> {
+        Ok(self.connection.close().await?)
     }
 
     /// Writes values that are kept by name, in one transaction.
@@ -282,56 +283,6 @@ impl StateStore {
                 .await?;
         let text = text.ok_or(StateError::NotSetUp)?;
         serde_json::from_str(&text).map_err(|_| StateError::Corrupt("the settings"))
-    }
-
-    /// Revisions of the zone's settings that this server has worked by, the newest first, with the number by which the
-    /// next page goes on; of one section, if it is named.
-    ///
-    /// # Errors
-    /// [`StateError`].
-    pub async fn revisions(
-        &self,
-        section: Option<&str>,
-        before: Option<u64>,
-        limit: u32,
-    ) -> Result<Vec<(u64, RevisionView)>, StateError> {
-        let rows = sqlx::query(
-            "select number, n, epoch, json_extract(document, '$.at') as at, json_extract(document, '$.by') as by,
-                    json_extract(document, '$.section') as section, json_extract(document, '$.reason') as reason
-             from zone_settings
-             where number < ?1 and (?2 is null or json_extract(document, '$.section') = ?2)
-             order by number desc limit ?3",
-        )
-        .bind(number(before.unwrap_or(u64::MAX)))
-        .bind(section)
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await?;
-        let view = |row: &sqlx::sqlite::SqliteRow| {
-            let view = RevisionView {
-                n: unsigned(row.try_get("n")?),
-                epoch: unsigned(row.try_get("epoch")?),
-                at: row.try_get("at")?,
-                by: row.try_get("by")?,
-                section: row.try_get("section")?,
-                reason: row.try_get("reason")?,
-            };
-            Ok((unsigned(row.try_get("number")?), view))
-        };
-        rows.iter().map(view).collect()
-    }
-
-    /// The revision with this number; of two epochs the later one.
-    ///
-    /// # Errors
-    /// [`StateError`].
-    pub async fn revision(&self, n: u64) -> Result<Option<ZoneDocument>, StateError> {
-        let text: Option<String> =
-            sqlx::query_scalar("select document from zone_settings where n = ? order by number desc limit 1")
-                .bind(number(n))
-                .fetch_optional(&self.pool)
-                .await?;
-        text.map(|text| serde_json::from_str(&text).map_err(|_| StateError::Corrupt("the settings"))).transpose()
     }
 
     /// Whether this revision is one that this server has worked by.
@@ -561,10 +512,10 @@ fn raw_segment(row: &sqlx::sqlite::SqliteRow) -> Result<RawSegment, StateError> 
 }
 
 /// SQLite's integers are signed; what is counted here stays far below 2^63.
-fn number(value: u64) -> i64 {
+pub(super) fn number(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-fn unsigned(value: i64) -> u64 {
+pub(super) fn unsigned(value: i64) -> u64 {
     u64::try_from(value).unwrap_or_default()
 }

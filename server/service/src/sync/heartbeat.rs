@@ -253,8 +253,8 @@ async fn follow(sync: &Synchronizer, hello: &Hello) {
     }
     if known.address != hello.address || known.name != hello.name {
         let peer = StoredPeer { name: hello.name.clone(), address: hello.address.clone(), ..known };
-        match zone.set_peer(peer).await {
-            Ok(()) => sync.settings_changed(),
+        match zone.renew_peer(peer).await {
+            Ok(_) => sync.settings_changed(),
             Err(error) => {
                 tracing::warn!(%error, "what the Primary tells of itself is written down after the next hello")
             }

@@ -1,12 +1,19 @@
-//! What was typed so far, and what was found. It is in memory only: a restart begins anew.
+//! What was typed so far, and what was found. All of it that is no secret is kept in the data directory, too: after a
+//! restart the passwords alone are asked for again.
 
 use userlock_core::{agent_api::ServerAddress, api::ServerRole, sync::JoinResponse};
 
 use crate::{
-    config::Config,
-    setup::{Administrator, Failure, Leftover, NewBackup, Reached, Step},
+    config::{Config, Given},
+    setup::{self, Administrator, Failure, Leftover, NewBackup, Reached, Step, Typed},
 };
-use userlock_app::pages::wizard::{Task, Told};
+use userlock_app::pages::wizard::{Task, TaskState, Told};
+
+/// The parts of a Backup's set-up.
+const BACKUP: [&str; 5] =
+    ["Check the Primary", "Join the zone", "Take over the settings", "Synchronize sessions", "Synchronize events"];
+/// Of a Primary's.
+const PRIMARY: [&str; 1] = ["Make the zone, its first administrator and its key"];
 
 /// The first administrator's name, if nobody types another.
 const ADMINISTRATOR: &str = "admin";
@@ -36,6 +43,8 @@ pub(super) struct Draft {
     /// What stands against going on, and the page that shows it.
     pub(super) trouble: Option<(Step, Failure)>,
     pub(super) job: Option<Job>,
+    /// The part of the work at which it was when the program ended, until it is begun again.
+    pub(super) interrupted: Option<&'static str>,
 }
 
 /// What a Primary answered when this server joined.
@@ -76,7 +85,91 @@ impl Draft {
             passed: Step::Welcome,
             trouble: None,
             job: None,
+            interrupted: None,
         }
+    }
+
+    /// What was typed before a restart. What the configuration gives counts more; where a password was typed it is asked
+    /// for again.
+    pub(super) fn restored(config: &Config, given: Given, leftover: Leftover, typed: Typed) -> Self {
+        let Typed { role, primary, confirmed, reached, zone, name, public_url, admin, account, replace, passed, done } =
+            typed;
+        let mut draft =
+            Self { role, primary, confirmed, reached, zone, account, replace, ..Self::new(config, leftover) };
+        if !given.name && !name.is_empty() {
+            draft.name = name;
+        }
+        if !given.public_url && !public_url.is_empty() {
+            draft.public_url = public_url;
+        }
+        if !admin.is_empty() {
+            draft.admin = admin;
+        }
+        draft.passed = passed.min(before(draft.asks_password()));
+        if draft.is_backup() && draft.reached.is_none() {
+            draft.back_to(Step::Welcome);
+        }
+        // The configuration may be another than it was.
+        if setup::public_url(&draft.public_url, config.plain_http).is_err() {
+            draft.back_to(Step::ServerType);
+        }
+        if let Some(done) = done {
+            let mut tasks = draft.tasks();
+            tasks.iter_mut().take(done).for_each(|task| task.state = TaskState::Done);
+            if let Some(task) = tasks.get_mut(done) {
+                (task.state, task.detail) = (TaskState::Failed, "it stopped here".to_owned());
+                draft.interrupted = Some(task.name);
+            }
+            draft.job = Some(Job { tasks, working: false, done: None });
+        }
+        draft
+    }
+
+    /// What is kept of it.
+    pub(super) fn typed(&self) -> Typed {
+        let done = |job: &Job| job.tasks.iter().take_while(|task| task.state == TaskState::Done).count();
+        Typed {
+            role: self.role,
+            primary: self.primary.clone(),
+            confirmed: self.confirmed.clone(),
+            reached: self.reached.clone(),
+            zone: self.zone.clone(),
+            name: self.name.clone(),
+            public_url: self.public_url.clone(),
+            admin: self.admin.clone(),
+            account: self.account.clone(),
+            replace: self.replace,
+            passed: self.passed,
+            done: self.job.as_ref().map(done),
+        }
+    }
+
+    /// The parts of the work, all to come.
+    pub(super) fn tasks(&self) -> Vec<Task> {
+        let names = if self.is_backup() { &BACKUP[..] } else { &PRIMARY[..] };
+        names.iter().map(|name| Task { name, state: TaskState::Waiting, detail: String::new() }).collect()
+    }
+
+    /// The step that asks for a password.
+    fn asks_password(&self) -> Step {
+        if self.is_backup() { Step::Account } else { Step::Zone }
+    }
+
+    /// That the work was interrupted: where the password is asked for that it needs, and where it is begun again.
+    pub(super) fn interruption(&self, step: Step) -> Option<Failure> {
+        let part = self.interrupted?;
+        let lacks = if self.is_backup() { self.password.is_empty() } else { self.administrator.is_none() };
+        let what = format!("The set-up did not get to its end: it stopped at \u{201c}{part}\u{201d}");
+        if step == Step::Finish {
+            return Some(Failure::of_finish("interrupted", what, "Try again."));
+        }
+        let asked = lacks && step == self.asks_password();
+        asked.then(|| Failure::of_finish("interrupted", what, "Give the password again, then try again."))
+    }
+
+    /// The work is another one now, or there is none: what was begun counts no more.
+    pub(super) fn no_work(&mut self) {
+        (self.job, self.interrupted) = (None, None);
     }
 
     pub(super) fn is_backup(&self) -> bool {
@@ -123,6 +216,16 @@ impl Draft {
     /// The zone that was joined at this Primary with this account, if it was.
     pub(super) fn joined_as(&self, new: &NewBackup) -> Option<Joined> {
         self.joined.clone().filter(|joined| joined.primary == new.primary && joined.account == new.account)
+    }
+}
+
+/// The step before a step.
+pub(super) fn before(step: Step) -> Step {
+    match step {
+        Step::Welcome | Step::ServerType => Step::Welcome,
+        Step::Zone => Step::ServerType,
+        Step::Account => Step::Zone,
+        Step::Finish => Step::Account,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use userlock_app::pages::wizard::{Task, TaskState, Told as TellTold};
+use userlock_app::pages::wizard::{TaskState, Told as TellTold};
 use userlock_core::{
     agent_api::ServerAddress,
     api::{RunState, RunView, SyncKind},
@@ -19,22 +19,14 @@ use crate::{
     setup::{self, Failure, NewBackup, Step},
 };
 
-/// The parts of a Backup's set-up.
-const BACKUP: [&str; 5] =
-    ["Check the Primary", "Join the zone", "Take over the settings", "Synchronize sessions", "Synchronize events"];
-/// Of a Primary's.
-const PRIMARY: [&str; 1] = ["Make the zone, its first administrator and its key"];
-
 /// Begins the work, unless it is going on or done.
 pub(super) fn begin(wizard: &Arc<Wizard>) {
     let mut draft = wizard.draft();
     if draft.is_working() || draft.is_done() {
         return;
     }
-    let task = |name: &&'static str| Task { name, state: TaskState::Waiting, detail: String::new() };
-    let tasks = if draft.is_backup() { BACKUP.iter().map(task).collect() } else { PRIMARY.iter().map(task).collect() };
-    draft.job = Some(Job { tasks, working: true, done: None });
-    draft.trouble = None;
+    draft.job = Some(Job { tasks: draft.tasks(), working: true, done: None });
+    (draft.trouble, draft.interrupted) = (None, None);
     drop(draft);
     let (at_work, runtime) = (Arc::clone(wizard), tokio::runtime::Handle::current());
     // On a thread of its own: what it does with the database cannot go from thread to thread.
@@ -92,13 +84,21 @@ fn failed(wizard: &Wizard, failure: Failure) {
         }
     }
     draft.trouble = Some((Step::Finish, failure));
+    drop(draft);
+    wizard.keep();
 }
 
-/// Marks a part of the work.
+/// Marks a part of the work. When one begins or ends, it is kept how far the work is; at its end nothing is kept any more.
 fn mark(wizard: &Wizard, index: usize, state: TaskState, detail: impl Into<String>) {
     let mut draft = wizard.draft();
-    if let Some(task) = draft.job.as_mut().and_then(|job| job.tasks.get_mut(index)) {
-        (task.state, task.detail) = (state, detail.into());
+    let Some(job) = &mut draft.job else { return };
+    let Some(task) = job.tasks.get_mut(index) else { return };
+    let changes = state != task.state;
+    (task.state, task.detail) = (state, detail.into());
+    let goes_on = job.tasks.iter().any(|task| task.state != TaskState::Done);
+    drop(draft);
+    if changes && goes_on {
+        wizard.keep();
     }
 }
 
@@ -136,7 +136,7 @@ async fn make_backup(wizard: &Wizard, config: &Config, address: &ServerAddress) 
         return Err(Failure::of_finish("not_reached", what, "Go back to the server type."));
     };
     let confirmed = Some(new.primary.fingerprint.as_str()).filter(|digits| !digits.is_empty());
-    let reached = setup::reach(&new.primary.url, confirmed, &|_: &str| {}).await?;
+    let reached = setup::reach(&new.primary.url, confirmed, &wizard.own(), &|_: &str| {}).await?;
     mark(wizard, 0, TaskState::Done, format!("{}, version {}", reached.about.server_name, reached.about.version));
     wizard.draft().reached = Some(reached);
 
@@ -149,6 +149,7 @@ async fn make_backup(wizard: &Wizard, config: &Config, address: &ServerAddress) 
     keep_told(wizard, config)?;
     mark(wizard, 2, TaskState::Done, "");
 
+    mark(wizard, 3, TaskState::Working, "");
     let result = setup::synchronize(&wizard.place, config, address, &|view| tell_run(wizard, view)).await;
     result.map_err(void_token)
 }

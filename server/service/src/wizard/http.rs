@@ -179,7 +179,11 @@ async fn take(wizard: &Arc<Wizard>, path: &str, request: Request) -> Response {
         finish::begin(wizard);
         return redirect(shown(Step::Finish).path(), None);
     }
-    redirect(shown(steps::take(wizard, step, &form).await).path(), None)
+    let to = steps::take(wizard, step, &form).await;
+    let keeping = Arc::clone(wizard);
+    // What cannot be kept is asked for again after a restart, and there is no other harm.
+    _ = tokio::task::spawn_blocking(move || keeping.keep()).await;
+    redirect(shown(to).path(), None)
 }
 
 fn read_form(body: &Bytes) -> Option<steps::Form> {
@@ -210,7 +214,8 @@ fn open(wizard: &Wizard, code: &str, address: &str) -> Response {
     match wizard.doors.open() {
         Ok(cookie) => {
             tracing::info!(address, "the Configuration wizard was opened with the one-time code");
-            redirect(shown(Step::ServerType).path(), Some(cookie))
+            // Behind what was typed before a restart, or in another browser.
+            redirect(shown(wizard.draft().open_up_to()).path(), Some(cookie))
         }
         Err(error) => {
             tracing::error!(%error, "the Configuration wizard cannot be opened");

@@ -25,7 +25,7 @@ use crate::{
     auth::Attempts,
     config::{Config, Given},
     run::{self, GRACE, RunError},
-    setup::{Failure, Leftover, Place},
+    setup::{Failure, Leftover, Own, Place, Typed},
     tls::Identity,
 };
 use code::{Code, Doors};
@@ -63,6 +63,19 @@ impl Wizard {
 
     fn secure(&self) -> bool {
         !self.config.plain_http
+    }
+
+    /// Keeps what was typed, as far as it is no secret, for the next start.
+    fn keep(&self) {
+        let typed = self.draft().typed();
+        if let Err(error) = typed.write(&self.place.dir) {
+            tracing::warn!(%error, "what was typed into the Configuration wizard is not kept for the next start");
+        }
+    }
+
+    /// This server, which is not its own Primary.
+    fn own(&self) -> Own {
+        Own { listen: self.config.listen, address: self.planned().1 }
     }
 
     /// The configuration of the server, with what was typed.
@@ -104,8 +117,12 @@ pub async fn serve(
         fingerprint: fingerprint.clone(),
         code: code.shown(),
     });
+    let draft = match Typed::read(&place.dir) {
+        Some(typed) => Draft::restored(&config, given, leftover, typed),
+        None => Draft::new(&config, leftover),
+    };
     let wizard = Arc::new(Wizard {
-        draft: Mutex::new(Draft::new(&config, leftover)),
+        draft: Mutex::new(draft),
         doors: Doors::new(!config.plain_http, config.listen.port()),
         config: config.clone(),
         given,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use userlock_core::{account::fold_case, api::ServerRole};
 
-use super::Wizard;
+use super::{Wizard, draft::before};
 use crate::setup::{self, Administrator, Failure, Field, Leftover, Step};
 
 /// The fields of a form.
@@ -47,16 +47,6 @@ pub(super) async fn take(wizard: &Wizard, step: Step, form: &Form) -> Step {
     }
 }
 
-/// The step before a step.
-fn before(step: Step) -> Step {
-    match step {
-        Step::Welcome | Step::ServerType => Step::Welcome,
-        Step::Zone => Step::ServerType,
-        Step::Account => Step::Zone,
-        Step::Finish => Step::Account,
-    }
-}
-
 async fn server_type(wizard: &Wizard, form: &Form) -> Result<Step, Failure> {
     let role = match field(form, "role") {
         "primary" => Some(ServerRole::Primary),
@@ -69,8 +59,12 @@ async fn server_type(wizard: &Wizard, form: &Form) -> Result<Step, Failure> {
         if draft.role != role || draft.primary != typed {
             draft.back_to(Step::Welcome);
         }
+        if draft.role != role {
+            draft.no_work();
+        }
         (draft.role, draft.primary) = (role, typed.clone());
         if field(form, "forget") == "yes" {
+            draft.no_work();
             (draft.leftover, draft.joined) = (Leftover::draw()?, None);
             wizard.place.remove_state();
             Leftover::remove(&wizard.place.dir)?;
@@ -97,7 +91,7 @@ async fn reach_primary(wizard: &Wizard, typed: &str, trust: &str) -> Result<Step
         // A certificate is confirmed for one address.
         draft.confirmed.clone().filter(|(of, _)| *of == url).map(|(_, fingerprint)| fingerprint)
     };
-    let reached = setup::reach(&url, confirmed.as_deref(), &|_: &str| {}).await?;
+    let reached = setup::reach(&url, confirmed.as_deref(), &wizard.own(), &|_: &str| {}).await?;
     let mut draft = wizard.draft();
     if let Some((joined, name)) = &draft.leftover.zone
         && *joined != reached.about.zone_id
@@ -160,7 +154,7 @@ async fn zone(wizard: &Wizard, form: &Form) -> Result<Step, Failure> {
 fn check_names(wizard: &Wizard) -> Result<(), Failure> {
     let mut draft = wizard.draft();
     draft.name = setup::server_name(&draft.name)?;
-    draft.public_url = setup::public_url(&draft.public_url)?;
+    draft.public_url = setup::public_url(&draft.public_url, wizard.config.plain_http)?;
     let Some(reached) = draft.reached.as_ref().filter(|_| draft.is_backup()) else { return Ok(()) };
     if fold_case(&reached.about.server_name) == fold_case(&draft.name) {
         return Err(setup::name_taken(&reached.about.server_name));

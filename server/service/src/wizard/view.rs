@@ -11,7 +11,9 @@ use crate::setup::{Failure, Field, Step};
 /// The page of a step.
 pub(super) fn page_of(wizard: &Wizard, step: Step, opened: bool) -> WizardPage {
     let draft = wizard.draft();
-    let failure = draft.trouble.as_ref().filter(|(at, _)| *at == step).map(|(_, failure)| failure);
+    let said = draft.trouble.as_ref().filter(|(at, _)| *at == step).map(|(_, failure)| failure.clone());
+    let failure = said.or_else(|| draft.interruption(step));
+    let failure = failure.as_ref();
     let contents = match step {
         Step::Welcome => Contents::Welcome { opened },
         Step::ServerType => Contents::ServerType(server_type(&draft, failure)),

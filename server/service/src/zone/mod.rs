@@ -87,6 +87,7 @@ pub(crate) enum Job {
     CutBranch { origin: OriginId, first: u64, reply: oneshot::Sender<Result<(), SubmitError>> },
     Own { settings: Box<OwnSettings>, revision: Box<OwnRevision>, reply: oneshot::Sender<Result<(), SubmitError>> },
     Peer { peer: Option<Box<StoredPeer>>, reply: oneshot::Sender<Result<(), SubmitError>> },
+    RenewPeer { peer: Box<StoredPeer>, reply: oneshot::Sender<Result<bool, SubmitError>> },
     KeepRun { run: Box<RunView> },
     Joined { reply: oneshot::Sender<Result<(), SubmitError>> },
     Stop,
@@ -200,6 +201,17 @@ impl Zone {
     pub async fn set_peer(&self, peer: StoredPeer) -> Result<(), SubmitError> {
         let (reply, answer) = oneshot::channel();
         self.send(Job::Peer { peer: Some(Box::new(peer)), reply })?;
+        answer.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// Remembers the other server's present name and address, unless it was removed or another has taken its place by the
+    /// time the writer comes to it: `peer` has the token that it is known by. Whether it is still known.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub async fn renew_peer(&self, peer: StoredPeer) -> Result<bool, SubmitError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::RenewPeer { peer: Box::new(peer), reply })?;
         answer.await.unwrap_or_else(|_| Err(stopping()))
     }
 

@@ -30,6 +30,14 @@ pub struct StoredPeer {
     pub token: Option<String>,
 }
 
+impl StoredPeer {
+    /// Whether both are the same server by the same token.
+    #[must_use]
+    pub fn is_let_in_like(&self, other: &Self) -> bool {
+        self.server_id == other.server_id && self.token_hash == other.token_hash
+    }
+}
+
 impl std::fmt::Debug for StoredPeer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("StoredPeer")
@@ -193,5 +201,57 @@ impl PeerStatus {
             lag_seconds: lag.map(|_| self.lag_seconds(now)),
             clock_skew_ms: self.skew_ms,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use userlock_core::{
+        id::{Epoch, ZoneId},
+        settings::{Change, OwnSettings, ZoneDocument, ZoneSettings},
+    };
+
+    use super::*;
+    use crate::zone::{self, Genesis};
+
+    fn backup(name: &str, token_hash: &str) -> StoredPeer {
+        let address = ServerAddress::new(format!("http://{name}:1"), "");
+        let (name, token_hash) = (name.to_owned(), token_hash.to_owned());
+        StoredPeer { server_id: ServerId([6; 16]), name, address, account: "admin".into(), token_hash, token: None }
+    }
+
+    #[tokio::test]
+    async fn one_that_is_removed_before_its_new_name_is_written_stays_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let change = Change { epoch: Epoch::default(), at: 0, by: "test", section: "general", reason: None };
+        let genesis = Genesis {
+            server_id: ServerId([7; 16]),
+            zone_id: ZoneId([8; 16]),
+            role: ServerRole::Primary,
+            epoch: Epoch::default(),
+            settings: ZoneDocument::next(None, ZoneSettings::default(), change).unwrap(),
+            own: OwnSettings::default(),
+            peer: None,
+        };
+        zone::create(dir.path(), &genesis).await.unwrap();
+        let address = ServerAddress::new("http://primary:1", "");
+        let (zone, _writer, _notes) = zone::open(dir.path(), "primary".into(), address).await.unwrap();
+        let kept = async || zone.store().get::<StoredPeer>("peer").await.unwrap();
+
+        zone.set_peer(backup("old", "token")).await.unwrap();
+        assert!(zone.renew_peer(backup("new", "token")).await.unwrap());
+        assert_eq!((zone.stored_peer(), kept().await), (Some(backup("new", "token")), Some(backup("new", "token"))));
+
+        // Both are in the queue before the writer comes to either.
+        let (forgotten, renewed) = tokio::join!(zone.forget_peer(), zone.renew_peer(backup("newer", "token")));
+        forgotten.unwrap();
+        assert!(!renewed.unwrap());
+        assert_eq!((zone.stored_peer(), kept().await), (None, None));
+
+        // It has joined anew meanwhile, or another has in its place: the token that it came with counts no more.
+        let (joined, renewed) = tokio::join!(zone.set_peer(backup("new", "b")), zone.renew_peer(backup("old", "a")));
+        joined.unwrap();
+        assert!(!renewed.unwrap());
+        assert_eq!(zone.stored_peer(), Some(backup("new", "b")));
     }
 }

@@ -244,6 +244,7 @@ impl Writer {
             Job::Own { settings, revision, reply } => _ = reply.send(self.change_own(*settings, &revision).await),
             Job::Peer { peer: Some(peer), reply } => _ = reply.send(self.set_peer(*peer).await),
             Job::Peer { peer: None, reply } => _ = reply.send(self.forget_peer().await),
+            Job::RenewPeer { peer, reply } => _ = reply.send(self.renew_peer(*peer).await),
             Job::Joined { reply } => {
                 let result = self.store.put("joined", &true).await;
                 if result.is_ok() {
@@ -277,6 +278,15 @@ impl Writer {
         }
         self.zone.primary_facts().has_backup = true;
         Ok(())
+    }
+
+    /// What is queued before this one has been done: a peer that it removed stays removed.
+    async fn renew_peer(&mut self, peer: StoredPeer) -> Result<bool, SubmitError> {
+        let known = self.zone.stored_peer().is_some_and(|known| known.is_let_in_like(&peer));
+        if known {
+            self.set_peer(peer).await?;
+        }
+        Ok(known)
     }
 
     async fn forget_peer(&mut self) -> Result<(), SubmitError> {

@@ -222,6 +222,13 @@ impl Server {
         Self::serve(dir, TcpListener::bind(self.address).unwrap()).await
     }
 
+    /// Waits until it has ended by itself. Its directory.
+    pub async fn ended(mut self) -> TempDir {
+        let task = self.task.take().unwrap();
+        tokio::task::spawn_blocking(move || task.join().unwrap().unwrap()).await.unwrap();
+        std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap())
+    }
+
     /// Writes a section back with changes, at its present revision.
     pub async fn change(&self, path: &str, change: impl FnOnce(&mut Value)) -> Response {
         let mut body = self.get(path).await;

@@ -80,3 +80,38 @@ async fn a_server_leaves_its_zone_and_waits_to_be_set_up_anew() {
     pair.primary.post("/api/v1/server/leave", &why()).await.expect(202);
     waits_for_set_up(&pair.primary).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_killed_while_it_leaves_has_left_or_has_not() {
+    let mut pair = Pair::new().await;
+    // Killed before it is noted: nothing has happened.
+    pair.backup.kill();
+    pair.backup.up().await;
+    assert_eq!(pair.backup.view().await["role"], "backup");
+
+    // Killed after it is noted, when a part of it was set aside.
+    pair.backup.kill();
+    let data = pair.backup.data();
+    let folder = data.join("left-2026-01-01-000000");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(data.join("leaving.json"), r#"{"folder":"left-2026-01-01-000000"}"#).unwrap();
+    std::fs::rename(data.join("product.sqlite"), folder.join("product.sqlite")).unwrap();
+    let offline = crate::support::run(&["token", "--name", "x", "--config", pair.backup.config().to_str().unwrap()]);
+    assert!(offline.as_ref().is_err_and(|said| said.contains("has left its zone")), "{offline:?}");
+    assert!(!data.join("product.sqlite").exists(), "nothing is made anew");
+    pair.backup.start();
+    waits_for_set_up(&pair.backup).await;
+    for file in ["state.sqlite", "product.sqlite"] {
+        assert!(folder.join(file).exists() && !data.join(file).exists(), "{file}");
+    }
+    assert!(!data.join("leaving.json").exists() && data.join("lock").exists());
+
+    // Killed as soon as it has answered: it has left, whatever was done by then.
+    pair.primary.post("/api/v1/backup/remove", &why()).await.expect(204);
+    pair.primary.post("/api/v1/server/leave", &why()).await.expect(202);
+    pair.primary.kill();
+    pair.primary.start();
+    waits_for_set_up(&pair.primary).await;
+    let data = pair.primary.data();
+    assert!(!data.join("state.sqlite").exists() && !data.join("leaving.json").exists());
+}

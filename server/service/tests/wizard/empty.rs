@@ -43,6 +43,12 @@ impl Empty {
         empty
     }
 
+    /// One that runs elsewhere.
+    pub fn of(url: String, code: String) -> Self {
+        let (dir, client, stop) = (tempfile::tempdir().unwrap(), common::client(), CancellationToken::new());
+        Self { url, code, way: None, dir, client, stop, task: None }
+    }
+
     pub fn begin(dir: TempDir) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -88,8 +94,13 @@ impl Empty {
 
     /// Opens the wizard with the code, and gives the cookie.
     pub async fn open(&self) -> String {
+        self.open_at("/wizard/server-type").await
+    }
+
+    /// The same, where it goes on at this step.
+    pub async fn open_at(&self, step: &str) -> String {
         let opened = self.post("/wizard", "", &[("code", &self.code.to_lowercase())]).await;
-        assert_eq!((opened.status(), location(&opened)), (StatusCode::SEE_OTHER, "/wizard/server-type".to_owned()));
+        assert_eq!((opened.status(), location(&opened)), (StatusCode::SEE_OTHER, step.to_owned()));
         let cookie = opened.headers()["set-cookie"].to_str().unwrap();
         assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
         cookie.split(';').next().unwrap().to_owned()

@@ -11,8 +11,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod empty;
+mod kill;
 
-use std::path::Path;
+use std::{os::unix::fs::PermissionsExt as _, path::Path};
 
 use common::{PASSWORD, Server, problem};
 use empty::{Empty, location};
@@ -101,6 +102,8 @@ async fn each_field_of_a_primary_is_checked_and_then_it_is_made() {
     empty.refused(path, &cookie, &with("name", ""), "name_invalid").await;
     empty.refused(path, &cookie, &with("public_url", "north"), "public_url_invalid").await;
     empty.refused(path, &cookie, &with("public_url", "http://a.example:1"), "public_url_invalid").await;
+    let page = empty.refused(path, &cookie, &with("public_url", "https://127.0.0.1:1"), "public_url_invalid").await;
+    assert!(page.contains("this server speaks plain HTTP"), "{page}");
     let passwords = |password: &'static str, again: &'static str| [("password", password), ("again", again)];
     let form = [&with("admin", "a b")[..], &passwords(PASSWORD, PASSWORD)].concat();
     empty.refused(path, &cookie, &form, "admin_invalid").await;
@@ -133,6 +136,44 @@ async fn each_field_of_a_primary_is_checked_and_then_it_is_made() {
         assert!(!kept(PASSWORD) && !kept(&empty.code.replace('-', "")) && !kept(&empty.code));
     }
     empty.end().await;
+}
+
+#[tokio::test]
+async fn what_was_typed_is_there_after_a_restart_but_no_password() {
+    let empty = Empty::new().await;
+    let cookie = empty.open().await;
+    empty.passed("/wizard/server-type", &cookie, &[("role", "primary")], "/wizard/zone").await;
+    let url = empty.url.clone();
+    let names = [("zone", "north"), ("name", "srv-a"), ("public_url", url.as_str()), ("admin", "Root")];
+    let form = [&names[..], &[("password", PASSWORD), ("again", PASSWORD)]].concat();
+    empty.passed("/wizard/zone", &cookie, &form, "/wizard/account").await;
+    let draft = empty.data().join("draft.json");
+    let kept = std::fs::read_to_string(&draft).unwrap();
+    let secrets = [PASSWORD, "argon2", &empty.code, &empty.code.replace('-', "")];
+    assert!(kept.contains("north") && secrets.iter().all(|secret| !kept.contains(secret)), "{kept}");
+    assert_eq!(std::fs::metadata(&draft).unwrap().permissions().mode() & 0o777, 0o600);
+
+    let empty = empty.restart().await;
+    let cookie = empty.open_at("/wizard/zone").await;
+    let page = empty.get("/wizard/zone", &cookie).await.text().await.unwrap();
+    for typed in ["north", "srv-a", "Root"] {
+        assert!(page.contains(&format!("value=\"{typed}\"")), "{typed}: {page}");
+    }
+    let address = ("public_url", empty.url.as_str());
+    let names = [names[0], names[1], address, names[3]];
+    empty.refused("/wizard/zone", &cookie, &names, "password_invalid").await;
+    let form = [&names[..], &[("password", PASSWORD), ("again", PASSWORD)]].concat();
+    empty.passed("/wizard/zone", &cookie, &form, "/wizard/account").await;
+    empty.passed("/wizard/account", &cookie, &[], "/wizard/finish").await;
+    empty.passed("/wizard/finish", &cookie, &[], "/wizard/finish").await;
+    empty.says("/wizard/finish", &cookie, "Start the server and sign in").await;
+    assert!(!draft.exists(), "it is done");
+
+    // One that cannot be read is none.
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("data")).unwrap();
+    std::fs::write(dir.path().join("data/draft.json"), "{\"role\":").unwrap();
+    Empty::in_dir(dir).await.open().await;
 }
 
 /// A server that answers as another version does.
@@ -171,6 +212,8 @@ async fn each_thing_that_stands_against_a_backup_has_its_code() {
         (&unset.url, "primary_not_set_up"),
         (&another_version().await, "other_version"),
         (&something_else().await, "not_a_server"),
+        (&empty.url, "own_address"),
+        (&empty.url.replace("127.0.0.1", "localhost"), "own_address"),
     ] {
         let page = empty.refused(path, &cookie, &backup(address), code).await;
         assert!(page.contains(&format!("value=\"{address}\"")) || address.is_empty(), "what was typed is kept: {page}");

@@ -3,10 +3,14 @@
 mod connect;
 
 use futures_util::{FutureExt as _, future::BoxFuture};
-use sqlx::{PgConnection, PgPool, Row as _, postgres::PgPoolOptions};
+use sqlx::{PgConnection, PgPool, Row as _, Transaction, postgres::PgPoolOptions};
 use userlock_core::settings::Database;
 
-use super::{ArchiveError, Backend, Claim, Mark, Measure, Pending, read_mark, role_name};
+use super::{
+    ArchiveError, Backend, Claim, Mark, Measure, Pending,
+    marking::{self, Marking, Tables},
+    read_mark, role_name,
+};
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("src/archive/postgres/migrations");
 
@@ -16,8 +20,13 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("src/archive/postgre
 pub fn migrations() -> sqlx::migrate::Migrator {
     let mut migrations = sqlx::migrate::Migrator::with_migrations(MIGRATIONS.iter().cloned().collect());
     migrations.dangerous_set_table_name("userlock.migration");
+    // The lock of the mark is held meanwhile. Another one would outlive a transaction that is cut off.
+    migrations.set_locking(false);
     migrations
 }
+
+/// The mark's table, in the schema.
+const MARK: &str = "mark";
 
 /// The lock under which a database is marked; any number, the same for all.
 const MARK_LOCK: i64 = 0x7573_6572_6c6f_636b;
@@ -81,23 +90,16 @@ impl Postgres {
         Ok(Some(tables))
     }
 
-    /// Whether it is marked, or has been. Refuses a schema that another program has filled.
-    fn must_be_ours(&self, tables: &[String]) -> Result<bool, ArchiveError> {
-        let ours = tables.iter().any(|table| table == "mark");
-        if ours || tables.is_empty() {
-            return Ok(ours);
-        }
-        Err(ArchiveError::Foreign(format!(
-            "the schema userlock of the database {} is another program's, with the table {}: name another database",
-            self.name,
-            tables.first().map(String::as_str).unwrap_or_default()
-        )))
+    async fn own_tables(&self, connection: &mut PgConnection) -> Result<(bool, Tables), ArchiveError> {
+        let names = self.tables(connection).await?;
+        let place = format!("the schema userlock of the database {} is another program's", self.name);
+        let instead = "another database";
+        Ok((names.is_some(), Tables { place, instead, names: names.unwrap_or_default() }))
     }
 
     async fn read_mark(&self) -> Result<Option<Mark>, ArchiveError> {
         let mut connection = self.pool.acquire().await.map_err(|error| self.explain(error))?;
-        let tables = self.tables(&mut connection).await?.unwrap_or_default();
-        if !self.must_be_ours(&tables)? {
+        if !self.own_tables(&mut connection).await?.1.must_be_ours(MARK)? {
             return Ok(None);
         }
         self.mark_of(&mut connection).await
@@ -112,47 +114,11 @@ impl Postgres {
         read_mark(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?, row.try_get(4)?).map(Some)
     }
 
-    async fn write_mark(&self, mark: &Mark) -> Result<Claim, ArchiveError> {
-        let explain = |error| self.explain(error);
-        let mut transaction = self.pool.begin().await.map_err(explain)?;
+    async fn marking(&self) -> Result<InTransaction<'_>, ArchiveError> {
+        let mut transaction = self.pool.begin().await.map_err(|error| self.explain(error))?;
         // Two that make the schema at once would fail instead of waiting for each other.
         sqlx::query("select pg_advisory_xact_lock($1)").bind(MARK_LOCK).execute(&mut *transaction).await?;
-        match self.tables(&mut transaction).await? {
-            None => {
-                // Whoever may connect may see whose it is: a server that signs in by another account is told, too.
-                for statement in ["create schema userlock", "grant usage on schema userlock to public"] {
-                    sqlx::query(statement).execute(&mut *transaction).await.map_err(explain)?;
-                }
-                make_mark(&mut transaction).await.map_err(explain)?;
-            }
-            Some(tables) => {
-                if !self.must_be_ours(&tables)? {
-                    make_mark(&mut transaction).await.map_err(explain)?;
-                }
-            }
-        }
-        let before = self.mark_of(&mut transaction).await?;
-        if let Some(before) = before.filter(|before| before.admit(mark).is_err()) {
-            return Ok(Claim { mark: before, new: false });
-        }
-        let made: bool = sqlx::query_scalar(
-            "insert into userlock.mark as present (one, zone_id, server_id, server_name, role, marked_at)
-             values (1, $1, $2, $3, $4, $5)
-             on conflict (one) do update set server_name = excluded.server_name, role = excluded.role
-             where (present.zone_id, present.server_id) = (excluded.zone_id, excluded.server_id)
-             returning xmax = 0",
-        )
-        .bind(mark.zone_id.to_string())
-        .bind(mark.server_id.to_string())
-        .bind(&mark.server_name)
-        .bind(role_name(mark.role))
-        .bind(mark.at)
-        .fetch_one(&mut *transaction)
-        .await
-        .map_err(explain)?;
-        let found = self.mark_of(&mut transaction).await?;
-        transaction.commit().await?;
-        Ok(Claim { mark: found.ok_or(ArchiveError::Sql(sqlx::Error::RowNotFound))?, new: made })
+        Ok(InTransaction { database: self, transaction, has_schema: false })
     }
 
     async fn has(&self, table: &str) -> Result<bool, ArchiveError> {
@@ -197,16 +163,81 @@ impl Postgres {
     }
 }
 
-async fn make_mark(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "create table userlock.mark (
-             one integer primary key check (one = 1), zone_id text not null, server_id text not null,
-             server_name text not null, role text not null, marked_at bigint not null)",
-    )
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query("grant select on userlock.mark to public").execute(connection).await?;
-    Ok(())
+/// The transaction in which it is marked, under the lock of the mark.
+struct InTransaction<'a> {
+    database: &'a Postgres,
+    transaction: Transaction<'static, sqlx::Postgres>,
+    has_schema: bool,
+}
+
+impl InTransaction<'_> {
+    async fn run(&mut self, statement: &'static str) -> Result<(), ArchiveError> {
+        let done = sqlx::query(statement).execute(&mut *self.transaction).await;
+        done.map(drop).map_err(|error| self.database.explain(error))
+    }
+}
+
+impl Marking for InTransaction<'_> {
+    async fn tables(&mut self) -> Result<Tables, ArchiveError> {
+        let (has_schema, tables) = self.database.own_tables(&mut self.transaction).await?;
+        self.has_schema = has_schema;
+        Ok(tables)
+    }
+
+    async fn make(&mut self) -> Result<(), ArchiveError> {
+        if !self.has_schema {
+            // Whoever may connect may see whose it is: a server that signs in by another account is told, too.
+            self.run("create schema userlock").await?;
+            self.run("grant usage on schema userlock to public").await?;
+        }
+        self.run(
+            "create table userlock.mark (
+                 one integer primary key check (one = 1), zone_id text not null, server_id text not null,
+                 server_name text not null, role text not null, marked_at bigint not null)",
+        )
+        .await?;
+        self.run("grant select on userlock.mark to public").await
+    }
+
+    async fn read(&mut self) -> Result<Option<Mark>, ArchiveError> {
+        self.database.mark_of(&mut self.transaction).await
+    }
+
+    async fn write(&mut self, mark: &Mark) -> Result<(), ArchiveError> {
+        let written = sqlx::query(
+            "insert into userlock.mark (one, zone_id, server_id, server_name, role, marked_at)
+             values (1, $1, $2, $3, $4, $5)",
+        )
+        .bind(mark.zone_id.to_string())
+        .bind(mark.server_id.to_string())
+        .bind(&mark.server_name)
+        .bind(role_name(mark.role))
+        .bind(mark.at)
+        .execute(&mut *self.transaction)
+        .await;
+        written.map(drop).map_err(|error| self.database.explain(error))
+    }
+
+    async fn rename(&mut self, mark: &Mark) -> Result<(), ArchiveError> {
+        let renamed = sqlx::query("update userlock.mark set server_name = $1, role = $2")
+            .bind(&mark.server_name)
+            .bind(role_name(mark.role))
+            .execute(&mut *self.transaction)
+            .await;
+        renamed.map(drop).map_err(|error| self.database.explain(error))
+    }
+
+    async fn migrate(&mut self) -> Result<(), ArchiveError> {
+        let database = self.database;
+        migrations().run_direct(None, &mut *self.transaction, false).await.map_err(|error| match error {
+            sqlx::migrate::MigrateError::Execute(error) => database.explain(error),
+            error => ArchiveError::Version(format!("the tables of {}: {error}", database.name)),
+        })
+    }
+
+    async fn commit(self) -> Result<(), ArchiveError> {
+        Ok(self.transaction.commit().await?)
+    }
 }
 
 impl Backend for Postgres {
@@ -234,7 +265,7 @@ impl Backend for Postgres {
     }
 
     fn claim<'a>(&'a self, mark: &'a Mark) -> Pending<'a, Claim> {
-        self.write_mark(mark).boxed()
+        async move { marking::claim(self.marking().await?, MARK, mark).await }.boxed()
     }
 
     fn release<'a>(&'a self, mark: &'a Mark) -> Pending<'a, ()> {
@@ -246,16 +277,6 @@ impl Backend for Postgres {
                 .await
                 .map_err(|error| self.explain(error))?;
             Ok(())
-        }
-        .boxed()
-    }
-
-    fn migrate(&self) -> Pending<'_, ()> {
-        async {
-            migrations().run(&self.pool).await.map_err(|error| match error {
-                sqlx::migrate::MigrateError::Execute(error) => self.explain(error),
-                error => ArchiveError::Version(format!("the tables of {}: {error}", self.name)),
-            })
         }
         .boxed()
     }

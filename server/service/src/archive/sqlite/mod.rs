@@ -1,5 +1,6 @@
 //! A SQLite file as the Database.
 
+mod aside;
 mod place;
 
 use std::{
@@ -9,17 +10,24 @@ use std::{
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use sqlx::{
-    Row as _, SqliteConnection, SqlitePool,
+    Row as _, SqliteConnection, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{ArchiveError, Backend, Claim, Mark, Measure, Pending, read_mark, role_name};
+use super::{
+    ArchiveError, Backend, Claim, Mark, Measure, Pending,
+    marking::{self, Marking, Tables},
+    read_mark, role_name,
+};
 
 /// The steps from one version of the tables to the next.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("src/archive/sqlite/migrations");
 
 /// How long it is waited for another process that writes to the file.
 const BUSY: Duration = Duration::from_secs(5);
+
+/// The mark's table.
+const MARK: &str = "userlock_mark";
 
 /// SQLite's number for a file that is no database.
 const NOT_A_DATABASE: &str = "26";
@@ -37,11 +45,15 @@ impl Sqlite {
     /// # Errors
     /// [`ArchiveError`], also when it is one of the program's own files.
     pub async fn open(dir: &Path, file: &str) -> Result<Self, ArchiveError> {
-        let path = place::resolve(dir, file)?;
-        if !path.exists() {
-            crate::store::make_private(&path).map_err(|error| place::cannot_open(&path, &error))?;
-        }
-        Self::connect(path).await
+        let (dir, file) = (dir.to_owned(), file.to_owned());
+        let path = aside::within(dir.join(&file), move || {
+            let path = place::resolve(&dir, &file)?;
+            if !path.exists() {
+                crate::store::make_private(&path).map_err(|error| place::cannot_open(&path, &error))?;
+            }
+            Ok(path)
+        });
+        Self::connect(path.await?).await
     }
 
     /// Opens the file as it is, to look into it; absent when there is none. Its folder must be one where a file can be
@@ -50,12 +62,19 @@ impl Sqlite {
     /// # Errors
     /// [`ArchiveError`], also when it is one of the program's own files.
     pub async fn look(dir: &Path, file: &str) -> Result<Option<Self>, ArchiveError> {
-        let path = place::resolve(dir, file)?;
-        if path.exists() {
-            return Self::connect(path).await.map(Some);
+        let (dir, file) = (dir.to_owned(), file.to_owned());
+        let found = aside::within(dir.join(&file), move || {
+            let path = place::resolve(&dir, &file)?;
+            if path.exists() {
+                return Ok(Some(path));
+            }
+            place::try_folder(&path)?;
+            Ok(None)
+        });
+        match found.await? {
+            Some(path) => Self::connect(path).await.map(Some),
+            None => Ok(None),
         }
-        place::try_folder(&path)?;
-        Ok(None)
     }
 
     async fn connect(path: PathBuf) -> Result<Self, ArchiveError> {
@@ -93,65 +112,24 @@ impl Sqlite {
         }
     }
 
+    async fn own_tables(&self, connection: &mut SqliteConnection) -> Result<Tables, ArchiveError> {
+        let place = format!("{} is the database of another program", self.path.display());
+        let names = tables_of(connection).await.map_err(|error| self.explain(error))?;
+        Ok(Tables { place, instead: "another file", names })
+    }
+
     async fn read_mark(&self) -> Result<Option<Mark>, ArchiveError> {
         let mut connection = self.pool.acquire().await.map_err(|error| self.explain(error))?;
-        let tables = tables_of(&mut connection).await.map_err(|error| self.explain(error))?;
-        if !self.must_be_ours(&tables)? {
+        if !self.own_tables(&mut connection).await?.must_be_ours(MARK)? {
             return Ok(None);
         }
         mark_of(&mut connection).await
     }
 
-    /// Whether it is marked, or has been. Refuses the database of another program.
-    fn must_be_ours(&self, tables: &[String]) -> Result<bool, ArchiveError> {
-        let ours = tables.iter().any(|table| table == "userlock_mark");
-        if ours || tables.is_empty() {
-            return Ok(ours);
-        }
-        Err(ArchiveError::Foreign(format!(
-            "{} is the database of another program, with the table {}: name another file",
-            self.path.display(),
-            tables.first().map(String::as_str).unwrap_or_default()
-        )))
-    }
-
-    async fn write_mark(&self, mark: &Mark) -> Result<Claim, ArchiveError> {
+    async fn marking(&self) -> Result<InTransaction<'_>, ArchiveError> {
         // It takes the file's lock at once, so that what is read is still true when it is written.
         let begun = self.pool.begin_with("begin immediate").await;
-        let mut transaction = begun.map_err(|error| self.explain(error))?;
-        self.must_be_ours(&tables_of(&mut transaction).await?)?;
-        sqlx::query(
-            "create table if not exists userlock_mark (
-                 one integer primary key check (one = 1), zone_id text not null, server_id text not null,
-                 server_name text not null, role text not null, marked_at integer not null) strict",
-        )
-        .execute(&mut *transaction)
-        .await
-        .map_err(|error| self.explain(error))?;
-        let made = sqlx::query(
-            "insert into userlock_mark (one, zone_id, server_id, server_name, role, marked_at)
-             values (1, ?, ?, ?, ?, ?) on conflict (one) do nothing",
-        )
-        .bind(mark.zone_id.to_string())
-        .bind(mark.server_id.to_string())
-        .bind(&mark.server_name)
-        .bind(role_name(mark.role))
-        .bind(mark.at)
-        .execute(&mut *transaction)
-        .await
-        .map_err(|error| self.explain(error))?
-        .rows_affected();
-        sqlx::query("update userlock_mark set server_name = ?, role = ? where zone_id = ? and server_id = ?")
-            .bind(&mark.server_name)
-            .bind(role_name(mark.role))
-            .bind(mark.zone_id.to_string())
-            .bind(mark.server_id.to_string())
-            .execute(&mut *transaction)
-            .await?;
-        let found = mark_of(&mut transaction).await?;
-        transaction.commit().await?;
-        let mark = found.ok_or(ArchiveError::Sql(sqlx::Error::RowNotFound))?;
-        Ok(Claim { mark, new: made > 0 })
+        Ok(InTransaction { database: self, transaction: begun.map_err(|error| self.explain(error))? })
     }
 
     async fn count(&self) -> Result<Measure, ArchiveError> {
@@ -200,6 +178,69 @@ async fn mark_of(connection: &mut SqliteConnection) -> Result<Option<Mark>, Arch
     read_mark(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?, row.try_get(4)?).map(Some)
 }
 
+/// The transaction in which it is marked: it has the file's lock.
+struct InTransaction<'a> {
+    database: &'a Sqlite,
+    transaction: Transaction<'static, sqlx::Sqlite>,
+}
+
+impl Marking for InTransaction<'_> {
+    async fn tables(&mut self) -> Result<Tables, ArchiveError> {
+        self.database.own_tables(&mut self.transaction).await
+    }
+
+    async fn make(&mut self) -> Result<(), ArchiveError> {
+        let made = sqlx::query(
+            "create table userlock_mark (
+                 one integer primary key check (one = 1), zone_id text not null, server_id text not null,
+                 server_name text not null, role text not null, marked_at integer not null) strict",
+        )
+        .execute(&mut *self.transaction)
+        .await;
+        made.map(drop).map_err(|error| self.database.explain(error))
+    }
+
+    async fn read(&mut self) -> Result<Option<Mark>, ArchiveError> {
+        mark_of(&mut self.transaction).await
+    }
+
+    async fn write(&mut self, mark: &Mark) -> Result<(), ArchiveError> {
+        let written = sqlx::query(
+            "insert into userlock_mark (one, zone_id, server_id, server_name, role, marked_at)
+             values (1, ?, ?, ?, ?, ?)",
+        )
+        .bind(mark.zone_id.to_string())
+        .bind(mark.server_id.to_string())
+        .bind(&mark.server_name)
+        .bind(role_name(mark.role))
+        .bind(mark.at)
+        .execute(&mut *self.transaction)
+        .await;
+        written.map(drop).map_err(|error| self.database.explain(error))
+    }
+
+    async fn rename(&mut self, mark: &Mark) -> Result<(), ArchiveError> {
+        let renamed = sqlx::query("update userlock_mark set server_name = ?, role = ?")
+            .bind(&mark.server_name)
+            .bind(role_name(mark.role))
+            .execute(&mut *self.transaction)
+            .await;
+        renamed.map(drop).map_err(|error| self.database.explain(error))
+    }
+
+    async fn migrate(&mut self) -> Result<(), ArchiveError> {
+        let database = self.database;
+        MIGRATIONS.run_direct(None, &mut *self.transaction, false).await.map_err(|error| match error {
+            sqlx::migrate::MigrateError::Execute(error) => database.explain(error),
+            error => ArchiveError::Version(format!("the tables of {}: {error}", database.path.display())),
+        })
+    }
+
+    async fn commit(self) -> Result<(), ArchiveError> {
+        Ok(self.transaction.commit().await?)
+    }
+}
+
 impl Backend for Sqlite {
     fn place(&self) -> String {
         format!("SQLite: {}", self.path.display())
@@ -214,7 +255,7 @@ impl Backend for Sqlite {
     }
 
     fn claim<'a>(&'a self, mark: &'a Mark) -> Pending<'a, Claim> {
-        self.write_mark(mark).boxed()
+        async move { marking::claim(self.marking().await?, MARK, mark).await }.boxed()
     }
 
     fn release<'a>(&'a self, mark: &'a Mark) -> Pending<'a, ()> {
@@ -225,16 +266,6 @@ impl Backend for Sqlite {
                 .execute(&self.pool)
                 .await?;
             Ok(())
-        }
-        .boxed()
-    }
-
-    fn migrate(&self) -> Pending<'_, ()> {
-        async {
-            MIGRATIONS.run(&self.pool).await.map_err(|error| match error {
-                sqlx::migrate::MigrateError::Execute(error) => self.explain(error),
-                error => ArchiveError::Version(format!("the tables of {}: {error}", self.path.display())),
-            })
         }
         .boxed()
     }

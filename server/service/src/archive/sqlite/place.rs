@@ -11,10 +11,20 @@ use crate::store::{product, state};
 
 /// The files that the program keeps in its data directory; those of its databases begin with their names.
 const OWN_DATABASES: [&str; 2] = [state::FILE, product::FILE];
-/// What begins with one of these is the program's own: its keys and tokens, the note of a set-up that is not finished, what the
-/// wizard was told, and what was set aside.
-const OWN_FILES: [&str; 8] =
-    ["lock", "local-token", "server.", "next.pem", "next.new", "unfinished.json", "left-", "."];
+/// What begins with one of these is the program's own: its keys and tokens, the notes of a set-up that is not finished and
+/// of leaving the zone, what the wizard was told, and what was set aside.
+const OWN_FILES: [&str; 10] = [
+    "lock",
+    "local-token",
+    "server.",
+    "next.pem",
+    "next.new",
+    "unfinished.json",
+    "draft.json",
+    "leaving.json",
+    "left-",
+    ".",
+];
 
 /// The path of the file; its folder is there, and it is none of the program's own, by whatever name.
 pub(super) fn resolve(dir: &Path, file: &str) -> Result<PathBuf, ArchiveError> {

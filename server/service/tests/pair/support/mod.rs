@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 pub use agent::{Machine, new_decision};
 pub use daemon::Daemon;
-pub use node::Node;
+pub use node::{Node, run};
 pub use pair::{Options, Pair, everybody};
 
 /// Waits until `look` finds something, at most so long; else panics with `what` and what `look` said last.

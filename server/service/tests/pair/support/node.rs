@@ -93,11 +93,6 @@ impl Node {
         Ok((Self { role, folder: folder.to_owned(), address, http, child: None }, told))
     }
 
-    /// Its configuration.
-    pub fn config(&self) -> PathBuf {
-        self.folder.join("userlock.toml")
-    }
-
     /// Calls it from now on by another certificate.
     pub fn trust(&mut self, fingerprint: &str) {
         self.address = ServerAddress::new(self.address.url.clone(), fingerprint);
@@ -107,6 +102,11 @@ impl Node {
     /// Where its state is.
     pub fn data(&self) -> PathBuf {
         self.folder.join("data")
+    }
+
+    /// Its configuration.
+    pub fn config(&self) -> PathBuf {
+        self.folder.join("userlock.toml")
     }
 
     /// A client that trusts it alone.

@@ -1,0 +1,193 @@
+//! Taking a server out of its zone. A note in the data directory is the moment at which it has left: before it, this is the
+//! server that it was; after it, whatever happens, the next start goes on with what is left to do.
+
+use std::{
+    fs, io,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use userlock_core::{
+    api::ServerRole,
+    id::{ServerId, ZoneId},
+    settings::{DEFAULT_ARCHIVE, Database, DatabaseKind, OwnSettings},
+};
+
+use super::note;
+use crate::{
+    archive::{self, Mark},
+    clock, config,
+    dir_lock::{DirLock, DirLockError},
+    store::{
+        own, product,
+        state::{self, StateError},
+    },
+    tls,
+};
+
+/// The note's file.
+const FILE: &str = "leaving.json";
+/// How the folder's name begins.
+const PREFIX: &str = "left-";
+
+/// What the note says.
+#[derive(Debug, Serialize, Deserialize)]
+struct Leaving {
+    /// The folder in the data directory into which everything is set aside.
+    folder: String,
+}
+
+/// Whether the server of a data directory has left its zone, and not everything is set aside yet.
+#[must_use]
+pub fn is_leaving(dir: &Path) -> bool {
+    dir.join(FILE).exists()
+}
+
+/// Notes that the server leaves its zone: from now on it has left, also when it ends at once.
+///
+/// # Errors
+/// What the operating system said; then it has not left.
+pub fn begin_leaving(dir: &Path, now: DateTime<Utc>) -> io::Result<()> {
+    let name = now.format("left-%Y-%m-%d-%H%M%S").to_string();
+    let names = std::iter::once(name.clone()).chain((2..100).map(|n| format!("{name}-{n}")));
+    let folder = names.into_iter().find(|name| !dir.join(name).exists());
+    let folder = folder.ok_or_else(|| io::Error::other(format!("{name} is there already")))?;
+    note::write(dir, FILE, &Leaving { folder })
+}
+
+/// Does what is left to do for a server that has left its zone: takes its mark out of its database, as far as that
+/// answers, and sets its state aside in a folder of the data directory, which is given; nothing when it has not left. The
+/// certificate stays: whoever has confirmed it needs not do so again. Nothing is deleted.
+///
+/// # Errors
+/// The error, with the file. The next call goes on from there.
+pub async fn complete_leaving(dir: &Path) -> Result<Option<PathBuf>, DirLockError> {
+    if !is_leaving(dir) {
+        return Ok(None);
+    }
+    let _lock = DirLock::acquire(dir)?;
+    let named = note::read::<Leaving>(dir, FILE).map(|leaving| leaving.folder);
+    let is_ours = |name: &String| name.starts_with(PREFIX) && !name.contains('/');
+    let name = named.filter(is_ours).unwrap_or_else(|| format!("{PREFIX}unnamed"));
+    let folder = dir.join(name);
+    // With the first file that is moved the state cannot be read any more.
+    if !folder.exists() {
+        release_database(dir).await;
+    }
+    set_aside(dir, &folder)?;
+    Ok(Some(folder))
+}
+
+/// Moves what is not yet in the folder, then takes the note away.
+fn set_aside(dir: &Path, folder: &Path) -> Result<(), DirLockError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| DirLockError::File { path, source }
+    };
+    if !folder.exists() {
+        fs::DirBuilder::new().mode(0o700).create(folder).map_err(failed(folder))?;
+    }
+    for file in files() {
+        let path = dir.join(&file);
+        if path.exists() {
+            fs::rename(&path, folder.join(file)).map_err(failed(&path))?;
+        }
+    }
+    for changed in [folder, dir] {
+        note::sync_dir(changed).map_err(failed(changed))?;
+    }
+    note::remove(dir, FILE).map_err(failed(&dir.join(FILE)))
+}
+
+/// What is set aside.
+fn files() -> Vec<String> {
+    let archive = [DEFAULT_ARCHIVE.to_owned(), format!("{DEFAULT_ARCHIVE}-journal")];
+    let mut files: Vec<String> =
+        archive.into_iter().chain([config::TOLD_FILE.to_owned(), tls::NEXT_FILE.to_owned()]).collect();
+    files.extend(super::place::with_logs(product::FILE));
+    files.extend(super::place::with_logs(state::FILE));
+    files
+}
+
+/// Takes this server's mark out of its database, so that another server, or this one in another zone, can use it. One that
+/// does not answer keeps it, and can be freed by hand.
+async fn release_database(dir: &Path) {
+    let (database, me) = match used_database(dir).await {
+        Ok(Some(used)) => used,
+        Ok(None) => return,
+        Err(error) => {
+            tracing::warn!(%error, "which database this server used cannot be read: its mark stays there");
+            return;
+        }
+    };
+    match archive::release(dir, &database, &me).await {
+        Ok(true) => tracing::info!("this server's mark was taken out of its database"),
+        Ok(false) => {}
+        Err(error) => tracing::warn!(%error, "this server's mark stays in its database"),
+    }
+}
+
+/// The database that is set, and this server's mark in it.
+async fn used_database(dir: &Path) -> Result<Option<(Database, Mark)>, StateError> {
+    if !dir.join(state::FILE).exists() {
+        return Ok(None);
+    }
+    let (store, writer) = state::open(dir).await?;
+    let facts = async {
+        let missing = || StateError::NotSetUp;
+        let role: ServerRole = store.get("role").await?.ok_or_else(missing)?;
+        let own: OwnSettings = store.get(own::KEY).await?.ok_or_else(missing)?;
+        let me = Mark {
+            zone_id: store.get::<ZoneId>("zone_id").await?.ok_or_else(missing)?,
+            server_id: store.get::<ServerId>("server_id").await?.ok_or_else(missing)?,
+            server_name: String::new(),
+            role,
+            at: clock::now_ms(),
+        };
+        Ok((own.database_of(role), me))
+    };
+    let facts = facts.await;
+    store.close().await;
+    writer.close().await?;
+    facts.map(|(database, me)| (database.kind != DatabaseKind::Off).then_some((database, me)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::setup::is_set_up;
+
+    const FILES: [&str; 6] =
+        ["state.sqlite", "state.sqlite-wal", "product.sqlite", "product.sqlite-shm", "archive.sqlite", "server.toml"];
+
+    #[tokio::test]
+    async fn wherever_it_is_cut_off_the_next_start_completes_it() {
+        // Cut off before anything was moved (and the state, which is none here, is not read), or after so many files.
+        for moved in 0..=FILES.len() {
+            let dir = tempfile::tempdir().unwrap();
+            let at = |name: &str| dir.path().join(name);
+            FILES.iter().chain(&["server.pem"]).for_each(|file| fs::write(at(file), file).unwrap());
+            assert!(is_set_up(dir.path()));
+            assert_eq!(complete_leaving(dir.path()).await.unwrap(), None, "it has not left");
+            begin_leaving(dir.path(), DateTime::UNIX_EPOCH).unwrap();
+            assert!(!is_set_up(dir.path()), "from this moment on");
+            let folder = at("left-1970-01-01-000000");
+            fs::create_dir(&folder).unwrap();
+            let order = files().into_iter().filter(|file| FILES.contains(&file.as_str()));
+            for file in order.take(moved) {
+                fs::rename(at(&file), folder.join(&file)).unwrap();
+            }
+            assert_eq!(complete_leaving(dir.path()).await.unwrap(), Some(folder.clone()), "{moved}");
+            for file in FILES {
+                assert_eq!(fs::read_to_string(folder.join(file)).unwrap(), file, "{moved}");
+            }
+            assert!(at("server.pem").exists() && !at(FILE).exists() && !is_set_up(dir.path()));
+            assert_eq!(complete_leaving(dir.path()).await.unwrap(), None);
+            // A second one in the same second has a folder of its own.
+            begin_leaving(dir.path(), DateTime::UNIX_EPOCH).unwrap();
+            assert_eq!(complete_leaving(dir.path()).await.unwrap(), Some(at("left-1970-01-01-000000-2")));
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Small files of the data directory that must survive a crash whole: what is there is what was written last, or before.
+
+use std::{
+    fs,
+    io::{self, Read as _, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+/// The most bytes of one.
+const MAX_BYTES: u64 = 64 * 1024;
+
+/// Writes one that only this user can read. It is on the disk when this returns, in the place of the one before.
+pub(super) fn write(dir: &Path, file: &str, value: &impl Serialize) -> io::Result<()> {
+    let text = serde_json::to_vec(value).map_err(io::Error::other)?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(io::Error::other(format!("{file} would be larger than {MAX_BYTES} bytes")));
+    }
+    let new = dir.join(format!("{file}.new"));
+    // What a crash has left of an earlier one may have any mode.
+    remove_file(&new)?;
+    let mut opened = fs::File::options().write(true).create_new(true).mode(0o600).open(&new)?;
+    opened.write_all(&text)?;
+    opened.sync_all()?;
+    fs::rename(&new, dir.join(file))?;
+    sync_dir(dir)
+}
+
+/// Reads one. One that cannot be read is none.
+pub(super) fn read<T: DeserializeOwned>(dir: &Path, file: &str) -> Option<T> {
+    let mut text = Vec::new();
+    let opened = fs::File::open(dir.join(file)).ok()?;
+    opened.take(MAX_BYTES + 1).read_to_end(&mut text).ok()?;
+    match serde_json::from_slice(&text) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            tracing::warn!(%error, file, "a note of the data directory cannot be read; it counts no more");
+            None
+        }
+    }
+}
+
+/// Removes one, if it is there. It does not come back with a power cut.
+pub(super) fn remove(dir: &Path, file: &str) -> io::Result<()> {
+    remove_file(&dir.join(file))?;
+    sync_dir(dir)
+}
+
+fn remove_file(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// What was made, moved or removed in a directory is so on the disk, too.
+pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
+    fs::File::open(dir)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn one_is_whole_private_and_bounded() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("a.json.new"), "left of a crash").unwrap();
+        write(dir.path(), "a.json", &"one").unwrap();
+        write(dir.path(), "a.json", &"two").unwrap();
+        assert_eq!(read::<String>(dir.path(), "a.json").as_deref(), Some("two"));
+        let mode = fs::metadata(dir.path().join("a.json")).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode, fs::read_dir(dir.path()).unwrap().count()), (0o600, 1));
+        assert!(write(dir.path(), "a.json", &"x".repeat(100_000)).is_err());
+        assert_eq!(read::<String>(dir.path(), "a.json").as_deref(), Some("two"), "the one before stays");
+        fs::write(dir.path().join("a.json"), "\"tw").unwrap();
+        assert_eq!(read::<String>(dir.path(), "a.json"), None);
+        remove(dir.path(), "a.json").unwrap();
+        remove(dir.path(), "a.json").unwrap();
+    }
+}
