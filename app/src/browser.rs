@@ -5,7 +5,7 @@ use leptos::{
     prelude::{GetValue, SetValue, StoredValue, document, window},
 };
 use wasm_bindgen::JsCast;
-use web_sys::{Element, HtmlElement};
+use web_sys::{Element, HtmlElement, HtmlFormElement};
 
 use crate::present::query;
 
@@ -56,6 +56,11 @@ pub fn sent_to(event: &web_sys::SubmitEvent) -> String {
     let by_button = event.submitter().and_then(|button| button.get_attribute("formaction"));
     let by_form = || target(event)?.get_attribute("action");
     by_button.or_else(by_form).unwrap_or_default()
+}
+
+/// Sends a form as it would be without a script: another page follows. Whether it is one.
+pub fn send_plainly(form: Option<Element>) -> bool {
+    form.and_then(|form| form.dyn_into::<HtmlFormElement>().ok()).is_some_and(|form| form.submit().is_ok())
 }
 
 /// The element that an event is about.

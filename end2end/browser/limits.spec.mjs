@@ -73,12 +73,19 @@ test("a limit that cannot be is refused where it stands, and nothing else is los
 
 test("a change of a rule that somebody else has changed meanwhile is refused @hydrated", async ({ dashboard, pair, provoked }) => {
   const made = await pair.primary.post("/api/v1/protected-accounts", { subject: { kind: "user", name: "l.shared" }, limits: { total: 3 } });
-  const page = await dashboard(pair.primary, `/protected-accounts/${made.id ?? made.account.id}`);
+  const path = `/protected-accounts/${made.id ?? made.account.id}`;
+  const [page, other] = [await dashboard(pair.primary, path), await dashboard(pair.primary, path)];
+  // Another rule is in nobody's way, this one is.
   await pair.primary.post("/api/v1/protected-accounts", { subject: { kind: "user", name: "l.other" }, limits: { total: 1 } });
+  await other.getByRole("spinbutton", { name: "In total" }).fill("3");
+  await other.getByRole("spinbutton", { name: "VPN" }).fill("1");
+  await other.getByRole("button", { name: "Save rule" }).click();
+  await expect(other).toHaveURL(/\/protected-accounts$/);
   provoked.push(/status of 412/);
   await page.getByRole("spinbutton", { name: "In total" }).fill("9");
   await page.getByRole("button", { name: "Save rule" }).click();
-  await expect(page.getByRole("alert")).toBeVisible();
+  await expect(page.getByRole("alert")).toContainText("Somebody has changed it since you read it");
+  await expect(page.getByRole("spinbutton", { name: "In total" })).toHaveValue("9");
   const { items } = await pair.primary.get("/api/v1/protected-accounts");
-  expect(items.find(({ subject, account }) => (subject ?? account.subject).name === "l.shared")).toMatchObject({ limits: { total: 3 } });
+  expect(items.find(({ subject, account }) => (subject ?? account.subject).name === "l.shared")).toMatchObject({ limits: { total: 3, vpn: 1 } });
 });

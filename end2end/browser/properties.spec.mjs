@@ -148,7 +148,9 @@ test("of two who change a section at once the second is told, and nothing is ove
   await save(first, "44");
   await expect(first.getByText("Saved.")).toBeVisible();
   await save(second, "55");
-  await expect(second.getByRole("alert")).toBeVisible();
+  await expect(second.getByRole("alert")).toContainText("What you typed stands here");
+  await expect(second.getByLabel("Application log")).toHaveValue("55");
+  await expect(second.getByRole("form")).toContainText("Meanwhile: 44 days");
   expect((await pair.primary.get("/api/v1/settings/retention")).application_log_days).toBe(44);
   // The one who saved goes on with what was saved.
   await save(first, String(before.application_log_days));

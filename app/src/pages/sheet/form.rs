@@ -38,6 +38,7 @@ pub fn FormView(
             return;
         }
         let address = browser::sent_to(&event);
+        let form = browser::target(&event);
         busy.set(true);
         testing.set(address == TEST);
         problem.set(None);
@@ -58,6 +59,8 @@ pub fn FormView(
                         set_timeout(move || notices.tell(Tone::Ok, saved.text), std::time::Duration::from_millis(50));
                     }
                 }
+                // What somebody else has made of it comes with a page of its own, beside what was typed here.
+                Err(refused) if refused.0.status == 412 && browser::send_plainly(form) => return,
                 Err(refused) => form_problem(refused, problem),
             }
             busy.set(false);
