@@ -64,6 +64,10 @@ fn spread(view: &CertificatesView) -> Table {
     let known = view.agents_in_touch.saturating_sub(view.agents_lacking);
     let silent = match view.agents_silent {
         0 => "none".to_owned(),
+        n if !view.has_peer => format!(
+            "{}: there is no other server to learn it from, so they must be told by hand (userlock-agent trust)",
+            counted(n, "machine", "machines")
+        ),
         n => format!("{}: they learn it from the other server when they come back", counted(n, "machine", "machines")),
     };
     let waits = if view.waits_for.is_empty() { "nobody: it can be used".to_owned() } else { view.waits_for.join("; ") };

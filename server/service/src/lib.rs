@@ -1,6 +1,7 @@
 //! The server: reads the configuration, performs the core's effects.
 
 pub mod archive;
+pub mod aside;
 pub mod auth;
 pub mod certificates;
 pub mod cli;

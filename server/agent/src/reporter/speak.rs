@@ -188,9 +188,11 @@ impl Reporter {
         let answer = server.hello(&self.identity.token, &request, HELLO_TIMEOUT).await?;
         let zone = {
             let mut state = self.state();
-            state.learn(&answer, &self.clients).then(|| state.zone.clone())
+            state.learn(&answer, &self.clients);
+            // Also what could not be written before.
+            (state.zone != state.written).then(|| state.zone.clone())
         };
-        let learned = zone.is_some_and(|zone| self.write_down(&zone));
+        let learned = zone.is_some_and(|zone| self.write_down(zone));
         if let Some(anew) = self.must_renew(&request, &answer) {
             self.renew(&anew, &answer)?;
             if request.rank != 0 {
@@ -231,16 +233,14 @@ impl Reporter {
     }
 
     /// Writes down what the zone told. Whether other certificates are known because of it.
-    fn write_down(&self, zone: &Zone) -> bool {
-        if let Err(error) = self.host.zone(zone) {
+    fn write_down(&self, zone: Zone) -> bool {
+        if let Err(error) = self.host.zone(&zone) {
             tracing::error!(%error, "what the servers told could not be written");
             return false;
         }
-        let pins = pins_of(&zone.servers);
         let mut state = self.state();
-        let learned = state.pins != pins;
-        state.pins = pins;
-        learned
+        let before = std::mem::replace(&mut state.written, zone);
+        pins_of(&before.servers) != pins_of(&state.written.servers)
     }
 
     fn hello(&self) -> HelloRequest {
@@ -259,7 +259,7 @@ impl Reporter {
             epoch: state.memory.epoch,
             spool: spool.waiting(&state.held),
             reaches: state.reaches.clone(),
-            pins: state.pins.clone(),
+            pins: pins_of(&state.written.servers),
             version: concat!("userlock-agent ", env!("CARGO_PKG_VERSION")).into(),
         }
     }

@@ -38,8 +38,8 @@ pub(super) struct State {
     /// Commands taken from this server, which it need not tell again.
     pub(super) taken: Vec<CommandId>,
     pub(super) reaches: Vec<Reach>,
-    /// The fingerprints of the servers' certificates that are written down.
-    pub(super) pins: Vec<String>,
+    /// What of it is written down.
+    pub(super) written: Zone,
     pub(super) last_contact: Option<i64>,
     pub(super) skew_ms: i64,
     pub(super) dropped_at_one: u64,
@@ -51,9 +51,8 @@ impl State {
     pub(super) fn new(zone: Zone, memory: Obedience, clients: &Clients) -> Result<Self, AddressError> {
         let servers = servers_of(&zone.servers, clients)?;
         let contact = Contact::new(&names(&zone.servers));
-        let pins = pins_of(&zone.servers);
         Ok(Self {
-            pins,
+            written: zone.clone(),
             zone,
             servers,
             contact,
@@ -147,13 +146,13 @@ impl State {
         !known
     }
 
-    /// Takes over what a server told in its answer to a hello. Whether the zone is another than was known.
-    pub(super) fn learn(&mut self, answer: &HelloResponse, clients: &Clients) -> bool {
+    /// Takes over what a server told in its answer to a hello.
+    pub(super) fn learn(&mut self, answer: &HelloResponse, clients: &Clients) {
         self.memory.saw(answer.epoch);
         self.skew_ms = answer.skew_ms;
         let told = Zone { servers: answer.servers.clone(), settings: answer.settings.clone() };
         if told == self.zone {
-            return false;
+            return;
         }
         if told.servers != self.zone.servers && !told.servers.is_empty() {
             match servers_of(&told.servers, clients) {
@@ -168,7 +167,6 @@ impl State {
             }
         }
         self.zone.settings = told.settings;
-        true
     }
 
     /// The spool had to drop records before their time.

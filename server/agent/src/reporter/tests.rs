@@ -13,12 +13,23 @@ use crate::fake::{Fake, MACHINE, Mood, TOKEN};
 struct TestHost {
     obeyed: Mutex<Vec<CommandId>>,
     inventories: Mutex<u32>,
+    /// What of the zone is on its disk, and whether that is full.
+    zone: Mutex<Option<Zone>>,
+    full: Mutex<bool>,
 }
 
 impl Host for TestHost {
     fn inventory(&self, number: &mut dyn FnMut(Inventory)) {
         *self.inventories.lock().unwrap() += 1;
         number(Inventory { boot: Digest([1; 16]), sessions: vec![] });
+    }
+
+    fn zone(&self, zone: &Zone) -> io::Result<()> {
+        if *self.full.lock().unwrap() {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        *self.zone.lock().unwrap() = Some(zone.clone());
+        Ok(())
     }
 
     fn obey(&self, reporter: &Arc<Reporter>, command: Command) {
@@ -94,6 +105,33 @@ fn by(decided: &Decided) -> Option<&str> {
         Decided::Answer { server, .. } => Some(server),
         Decided::Offline { .. } => None,
     }
+}
+
+#[tokio::test]
+async fn a_certificate_is_said_to_be_known_when_it_is_on_the_disk() {
+    let (one, other) = Fake::pair();
+    let agent = agent(&[&one, &other], memory());
+    // Something that the other server lacks, so that there is a hello soon.
+    let hasten = |n| agent.reporter.report(kind::LOGOFF, &logoff(n)).unwrap();
+    hasten(1);
+    eventually("it speaks with the Primary", || one.lock().hellos.len() > 1).await;
+    let next = "ab".repeat(32);
+    *agent.host.full.lock().unwrap() = true;
+    let before = {
+        let mut one = one.lock();
+        one.servers[0].next = Some(next.clone());
+        one.hellos.len()
+    };
+    let said = |from: usize| one.lock().hellos.iter().skip(from).any(|hello| hello.pins.contains(&next));
+    eventually("it was told", || agent.reporter.zone().servers[0].next.is_some()).await;
+    hasten(2);
+    eventually("it says hello again", || one.lock().hellos.len() > before + 1).await;
+    assert!(!said(before), "it is not written down");
+    *agent.host.full.lock().unwrap() = false;
+    hasten(3);
+    eventually("it says so once it is written", || said(before)).await;
+    let written = agent.host.zone.lock().unwrap().clone().unwrap();
+    assert_eq!(written.servers[0].next, Some(next));
 }
 
 #[tokio::test]

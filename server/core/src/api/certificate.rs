@@ -38,7 +38,9 @@ pub struct CertificatesView {
     pub agents_in_touch: u64,
     /// Of those, how many do not know the newest certificate yet.
     pub agents_lacking: u64,
-    /// Agents that neither server has heard of lately: they learn the new certificate from the other server.
+    /// Whether the zone has another server, from which an agent that is silent now learns the new certificate.
+    pub has_peer: bool,
+    /// Agents that neither server has heard of lately.
     pub agents_silent: u64,
     /// Who does not know the next certificate yet, in words. Empty: it can be used.
     pub waits_for: Vec<String>,

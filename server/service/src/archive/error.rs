@@ -3,7 +3,10 @@
 use userlock_core::settings::DatabaseKind;
 
 use super::Mark;
-use crate::http::problem::{self, Refusal};
+use crate::{
+    aside::AsideError,
+    http::problem::{self, Refusal},
+};
 
 /// Why a database cannot be used. Nothing was changed in it.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +95,15 @@ impl ArchiveError {
             Self::OtherServer(_) => problem::other_database("database_of_other_server", field, &message),
             Self::OtherZone(_) => problem::other_database("database_of_other_zone", field, &message),
             _ => problem::invalid_field(field, &message),
+        }
+    }
+}
+
+impl From<AsideError> for ArchiveError {
+    fn from(error: AsideError) -> Self {
+        match error {
+            AsideError::Cannot { .. } => Self::File(error.to_string()),
+            AsideError::TimedOut { .. } => Self::Reach(format!("{error}, or name a file elsewhere")),
         }
     }
 }

@@ -4,13 +4,12 @@ use userlock_core::api::CertificatesView;
 
 use super::pair::typed_reason;
 use crate::{
-    certificates::{self, blocking},
     http::{
         problem::{self, Answer, Refusal},
         state::App,
     },
     log::{catalogue, details},
-    tls::{Certificates, KeeperError},
+    tls::{Certificates, KeeperError, Known},
 };
 
 impl App {
@@ -26,7 +25,7 @@ impl App {
     /// # Errors
     /// 409 with plain HTTP.
     pub fn certificates_view(&self) -> Answer<CertificatesView> {
-        Ok(certificates::view(&self.zone, self.certificates()?))
+        Ok(self.certificates_now(self.certificates()?))
     }
 
     /// Makes the next certificate and announces it. The one in use stays.
@@ -36,13 +35,14 @@ impl App {
     pub async fn prepare_certificate(&self, by: &str, reason: &str) -> Answer<CertificatesView> {
         let certificates = self.certificates()?;
         let reason = typed_reason(reason)?;
-        let url = self.public_url.clone();
-        let next = blocking(certificates, move |all| all.prepare(&url)).await.map_err(refused)?;
-        self.announce(certificates);
-        let message =
-            format!("{by} made the next certificate of this server, sha256 {}. It is announced.", next.fingerprint);
-        let more = details([("by", &by), ("fingerprint", &next.fingerprint), ("reason", &reason)]);
-        self.journal.record(catalogue::CERTIFICATE_PREPARED, message, more);
+        let (url, by, reason) = (self.public_url.clone(), by.to_owned(), reason.to_owned());
+        let tell = move |next: &Known| {
+            let message =
+                format!("{by} made the next certificate of this server, sha256 {}. It is announced.", next.fingerprint);
+            let more = details([("by", &by), ("fingerprint", &next.fingerprint), ("reason", &reason)]);
+            Some((catalogue::CERTIFICATE_PREPARED, message, more))
+        };
+        self.change_certificates(certificates, move |all| all.prepare(&url), tell).await.map_err(refused)?;
         self.certificates_view()
     }
 
@@ -73,18 +73,19 @@ impl App {
     pub async fn discard_certificate(&self, by: &str, reason: &str) -> Answer<CertificatesView> {
         let certificates = self.certificates()?;
         let reason = typed_reason(reason)?;
-        let fingerprint = certificates.next().map(|next| next.fingerprint).unwrap_or_default();
-        blocking(certificates, Certificates::discard).await.map_err(refused)?;
-        self.announce(certificates);
-        let message = format!("{by} gave up the next certificate of this server, sha256 {fingerprint}.");
-        let more = details([("by", &by), ("fingerprint", &fingerprint), ("reason", &reason)]);
-        self.journal.record(catalogue::CERTIFICATE_DISCARDED, message, more);
+        let (by, reason) = (by.to_owned(), reason.to_owned());
+        let tell = move |fingerprint: &String| {
+            let message = format!("{by} gave up the next certificate of this server, sha256 {fingerprint}.");
+            let more = details([("by", &by), ("fingerprint", fingerprint), ("reason", &reason)]);
+            Some((catalogue::CERTIFICATE_DISCARDED, message, more))
+        };
+        self.change_certificates(certificates, Certificates::discard, tell).await.map_err(refused)?;
         self.certificates_view()
     }
 }
 
 fn refused(error: KeeperError) -> Refusal {
-    match error {
+    match &error {
         KeeperError::NextIsThere => {
             let detail = "There is a next certificate already. Use it, or give it up first. Nothing was changed.";
             problem::conflict("next_is_there", "There is one already", detail)
@@ -97,7 +98,7 @@ fn refused(error: KeeperError) -> Refusal {
             let detail = "The certificate comes from the files that the configuration names (tls.cert, tls.key). Put another one there: it is announced within half a minute, and used when everybody knows it. Nothing was changed.";
             problem::conflict("from_files", "The certificate comes from files", detail)
         }
-        KeeperError::Tls(error) => {
+        KeeperError::Tls(_) | KeeperError::Aside(_) | KeeperError::CutOff => {
             problem::unavailable("certificate", format!("{error}. The certificate in use stays."))
         }
     }

@@ -9,9 +9,14 @@ use std::{
 };
 
 use axum_server::tls_rustls::RustlsConfig;
+use rustls::pki_types::CertificateDer;
+use userlock_core::agent_api::ServerAddress;
 
-use super::{FILE, Facts, Identity, NEXT_FILE, TlsError, sync_folder_of};
-use crate::config::{Config, TlsFiles, host_name};
+use super::{FILE, Facts, Identity, NEXT_FILE, TlsError, remove, sync_folder_of};
+use crate::{
+    aside,
+    config::{Config, TlsFiles, host_name},
+};
 
 /// A certificate, without its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +37,12 @@ pub enum KeeperError {
     /// A file, or what it has.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// A file does not answer.
+    #[error(transparent)]
+    Aside(#[from] aside::AsideError),
+    /// The work was cut off.
+    #[error("it was cut off")]
+    CutOff,
     /// There is a next one already.
     #[error("there is a next certificate already")]
     NextIsThere,
@@ -46,6 +57,8 @@ pub enum KeeperError {
 #[derive(Debug)]
 struct State {
     present: Known,
+    /// The one in use and those that signed it, as browsers are shown them.
+    chain: Vec<CertificateDer<'static>>,
     next: Option<Known>,
     /// The fingerprint in the files that the configuration names, as they were last read.
     given: Option<String>,
@@ -58,12 +71,11 @@ struct Inner {
     ip: IpAddr,
     serving: RustlsConfig,
     state: Mutex<State>,
-    /// Held during a change, so that there is one at a time.
-    turn: Mutex<()>,
+    turn: tokio::sync::Mutex<()>,
 }
 
-/// The certificates of this server. Cheap to clone. Its methods that change something touch the disk: they are called
-/// where that may block.
+/// The certificates of this server. Cheap to clone. The methods that change something touch the data directory, so they
+/// are called where that may block, by whoever has the [`Self::turn`].
 #[derive(Debug, Clone)]
 pub struct Certificates {
     inner: Arc<Inner>,
@@ -87,19 +99,12 @@ impl Certificates {
             }
         }
         let present = Identity::load_from_dir(&dir)?;
-        let known = known(&present, &dir.join(FILE));
         let serving = RustlsConfig::from_config(present.server_config()?);
-        let next_path = dir.join(NEXT_FILE);
-        // One that cannot be used was never announced by this start; it is in nobody's way, and said to be there.
-        let next = next_path.exists().then(|| Identity::load(&next_path, &next_path)).and_then(|read| {
-            read.map(|next| self::known(&next, &next_path))
-                .inspect_err(|error| tracing::error!(%error, "the next certificate cannot be read"))
-                .ok()
-        });
-        let next = next.filter(|next| next.fingerprint != known.fingerprint);
-        let state = Mutex::new(State { present: known, next, given: None });
+        let (known, chain) = (known(&present, &dir.join(FILE)), present.chain().to_vec());
+        let next = next_of(&dir).filter(|next| next.fingerprint != known.fingerprint);
+        let state = Mutex::new(State { present: known, chain, next, given: None });
         let (files, ip) = (config.tls.clone(), config.listen.ip());
-        let inner = Inner { dir, files, ip, serving, state, turn: Mutex::default() };
+        let inner = Inner { dir, files, ip, serving, state, turn: tokio::sync::Mutex::default() };
         Ok(Some(Self { inner: Arc::new(inner) }))
     }
 
@@ -107,8 +112,10 @@ impl Certificates {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn turn(&self) -> MutexGuard<'_, ()> {
-        self.inner.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Held during a change and until it is announced, so that there is one at a time and the last one is what is told.
+    #[must_use]
+    pub fn turn(&self) -> &tokio::sync::Mutex<()> {
+        &self.inner.turn
     }
 
     /// What serves with them.
@@ -131,6 +138,14 @@ impl Certificates {
         state.next.as_ref().map(|next| marked(next, state.given.as_deref()))
     }
 
+    /// How this server is known at `url`: by the one in use and by the next one.
+    #[must_use]
+    pub fn address(&self, url: &str) -> ServerAddress {
+        let state = self.state();
+        let next = state.next.as_ref().map(|next| next.fingerprint.clone());
+        ServerAddress { next, ..ServerAddress::new(url, state.present.fingerprint.clone()) }
+    }
+
     /// Whether the configuration names files, which are looked at.
     #[must_use]
     pub fn has_files(&self) -> bool {
@@ -142,7 +157,6 @@ impl Certificates {
     /// # Errors
     /// [`KeeperError::NextIsThere`], [`KeeperError::Given`] where the configuration names files, else why it cannot be made.
     pub fn prepare(&self, url: &str) -> Result<Known, KeeperError> {
-        let _turn = self.turn();
         if self.has_files() {
             return Err(KeeperError::Given);
         }
@@ -154,41 +168,56 @@ impl Certificates {
         self.keep_next(&Identity::make(&hosts, self.inner.ip)?)
     }
 
-    /// Looks at the files that the configuration names. The one that is new there, if one is, is the next one from now on.
+    /// Reads the files that the configuration names, where they may be on a mount that does not answer. None where it
+    /// names none.
     ///
     /// # Errors
-    /// [`KeeperError::Tls`] when what is there cannot be used; then nothing was changed.
-    pub fn look_at_files(&self) -> Result<Option<Known>, KeeperError> {
-        let _turn = self.turn();
-        let Some(files) = &self.inner.files else { return Ok(None) };
-        let found = Identity::load(&files.cert, &files.key)?;
+    /// [`KeeperError`].
+    pub async fn read_files(&self) -> Result<Option<Identity>, KeeperError> {
+        let Some(TlsFiles { cert, key }) = self.inner.files.clone() else { return Ok(None) };
+        let read = aside::within(cert.clone(), move || {
+            let found = Identity::load(&cert, &key)?;
+            // A pair that does not go together, perhaps half replaced, is found before anybody is told of it.
+            found.server_config()?;
+            Ok::<_, TlsError>(found)
+        });
+        Ok(Some(read.await??))
+    }
+
+    /// Takes up what the files have. The certificate that is new there, if one is, is the next one from now on; the one in
+    /// use with others behind it is shown so.
+    ///
+    /// # Errors
+    /// [`KeeperError`]; then nothing was changed.
+    pub fn take_up(&self, found: &Identity) -> Result<Option<Known>, KeeperError> {
         let fingerprint = found.fingerprint();
-        let (present, next) = {
+        let (present, same_chain, next) = {
             let mut state = self.state();
             state.given = Some(fingerprint.clone());
-            (state.present.fingerprint.clone(), state.next.as_ref().map(|next| next.fingerprint.clone()))
+            let next = state.next.as_ref().map(|next| next.fingerprint.clone());
+            (state.present.fingerprint.clone(), state.chain == found.chain(), next)
         };
-        if next.as_ref() == Some(&fingerprint) {
-            return Ok(None);
-        }
         if present == fingerprint {
+            if !same_chain {
+                found.write(&self.inner.dir.join(FILE))?;
+                self.inner.serving.reload_from_config(found.server_config()?);
+                self.state().chain = found.chain().to_vec();
+            }
             // Somebody put the old one back.
             if next.is_some() {
                 self.forget_next()?;
             }
             return Ok(None);
         }
-        // A pair that does not go together is found before anybody is told of it.
-        Identity::load(&files.cert, &files.key)?.server_config()?;
-        self.keep_next(&found).map(Some)
+        if next.as_ref() == Some(&fingerprint) {
+            return Ok(None);
+        }
+        self.keep_next(found).map(Some)
     }
 
     fn keep_next(&self, next: &Identity) -> Result<Known, KeeperError> {
         let path = self.inner.dir.join(NEXT_FILE);
-        let made = path.with_extension("new");
-        remove(&made)?;
-        next.write_new(&made)?;
-        fs::rename(&made, &path).and_then(|()| sync_folder_of(&path)).map_err(TlsError::file(&path))?;
+        next.write(&path)?;
         let known = known(next, &path);
         let mut state = self.state();
         state.next = Some(known.clone());
@@ -196,39 +225,64 @@ impl Certificates {
     }
 
     fn forget_next(&self) -> Result<(), TlsError> {
-        remove(&self.inner.dir.join(NEXT_FILE))?;
+        let path = self.inner.dir.join(NEXT_FILE);
+        remove(&path)?;
+        // Its key may be why it is given up: it does not come back after a power cut.
+        sync_folder_of(&path).map_err(TlsError::file(&path))?;
         self.state().next = None;
         Ok(())
     }
 
-    /// Gives the next certificate up.
+    /// Gives the next certificate up. Its fingerprint.
     ///
     /// # Errors
     /// [`KeeperError`].
-    pub fn discard(&self) -> Result<(), KeeperError> {
-        let _turn = self.turn();
+    pub fn discard(&self) -> Result<String, KeeperError> {
         let next = self.next().ok_or(KeeperError::NoNext)?;
         if next.given {
             return Err(KeeperError::Given);
         }
-        Ok(self.forget_next()?)
+        self.forget_next()?;
+        Ok(next.fingerprint)
     }
 
     /// Puts the next certificate in the place of the one in use, on the disk first, if it still is the one with this
-    /// fingerprint. From then on new connections see it.
+    /// fingerprint. From then on new connections see it. The one before, and the one that is used now.
     ///
     /// # Errors
     /// [`KeeperError`]; then the one in use stays.
-    pub fn replace(&self, fingerprint: &str) -> Result<Known, KeeperError> {
-        let _turn = self.turn();
+    pub fn replace(&self, fingerprint: &str) -> Result<[String; 2], KeeperError> {
         let next = self.next().filter(|next| next.fingerprint == fingerprint).ok_or(KeeperError::NoNext)?;
         let (from, to) = (self.inner.dir.join(NEXT_FILE), self.inner.dir.join(FILE));
-        let serving = Identity::load(&from, &from)?.server_config()?;
-        fs::rename(&from, &to).and_then(|()| sync_folder_of(&to)).map_err(TlsError::file(&to))?;
+        let identity = Identity::load(&from, &from)?;
+        let serving = identity.server_config()?;
+        fs::rename(&from, &to).map_err(TlsError::file(&to))?;
+        if let Err(error) = sync_folder_of(&to) {
+            // It is replaced all the same: a power cut now would bring back the one before, with this one announced.
+            tracing::error!(%error, "the disk has not confirmed that the certificate was replaced");
+        }
         self.inner.serving.reload_from_config(serving);
         let mut state = self.state();
-        (state.present, state.next) = (next.clone(), None);
-        Ok(next)
+        let before = std::mem::replace(&mut state.present, next);
+        (state.chain, state.next) = (identity.chain().to_vec(), None);
+        Ok([before.fingerprint, state.present.fingerprint.clone()])
+    }
+}
+
+/// The next certificate in a data directory. One that cannot be used is taken away: it would be in the way of every other.
+fn next_of(dir: &Path) -> Option<Known> {
+    let path = dir.join(NEXT_FILE);
+    if !path.exists() {
+        return None;
+    }
+    let read = Identity::load(&path, &path).and_then(|next| next.server_config().map(|_| next));
+    match read {
+        Ok(next) => Some(known(&next, &path)),
+        Err(error) => {
+            tracing::error!(%error, "the next certificate cannot be used, and is removed");
+            remove(&path).err().inspect(|error| tracing::error!(%error, "it cannot be removed"));
+            None
+        }
     }
 }
 
@@ -248,9 +302,5 @@ fn marked(known: &Known, given: Option<&str>) -> Known {
     Known { given: given == Some(known.fingerprint.as_str()), ..known.clone() }
 }
 
-fn remove(path: &Path) -> Result<(), TlsError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(TlsError::file(path)(error)),
-        _ => Ok(()),
-    }
-}
+#[cfg(test)]
+mod tests;

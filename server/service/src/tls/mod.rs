@@ -5,7 +5,7 @@ mod keeper;
 
 use std::{
     fs::File,
-    io::Write as _,
+    io::{Read as _, Write as _},
     net::IpAddr,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
@@ -60,6 +60,9 @@ impl TlsError {
         move |source| Self::File { path, source }
     }
 }
+
+/// The most bytes of a file with a certificate or a key.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// A certificate with its key.
 #[derive(Debug)]
@@ -122,7 +125,11 @@ impl Identity {
     /// # Errors
     /// [`TlsError`].
     pub fn load(cert: &Path, key: &Path) -> Result<Self, TlsError> {
-        let read = |path: &Path| std::fs::read(path).map_err(TlsError::file(path));
+        let read = |path: &Path| {
+            let mut bytes = Vec::new();
+            let file = File::open(path).and_then(|file| file.take(MAX_FILE_BYTES).read_to_end(&mut bytes));
+            file.map(|_| bytes).map_err(TlsError::file(path))
+        };
         let wrong = |path: &Path, reason: String| TlsError::Contents { path: path.to_owned(), reason };
         let certs: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(cert)?).collect();
         let certs = certs.map_err(|e| wrong(cert, format!("not a PEM file: {e:?}")))?;
@@ -134,12 +141,23 @@ impl Identity {
         Ok(Self { certs, key })
     }
 
-    /// Writes it to a file that must not be there yet, which only its owner reads from the first moment. It is on the
-    /// disk when this returns.
+    /// Writes it to a file that must not be there yet, which only its owner reads from the first moment. It is whole on
+    /// the disk when this returns, else it is not there.
     ///
     /// # Errors
     /// [`TlsError::File`].
     pub fn write_new(&self, path: &Path) -> Result<(), TlsError> {
+        if path.exists() {
+            return Err(TlsError::file(path)(std::io::ErrorKind::AlreadyExists.into()));
+        }
+        self.write(path)
+    }
+
+    /// Writes it to a file, in place of the one that is there, if one is: whole or not at all.
+    ///
+    /// # Errors
+    /// [`TlsError::File`].
+    pub fn write(&self, path: &Path) -> Result<(), TlsError> {
         let kind = match &self.key {
             PrivateKeyDer::Pkcs1(_) => "RSA PRIVATE KEY",
             PrivateKeyDer::Sec1(_) => "EC PRIVATE KEY",
@@ -148,12 +166,21 @@ impl Identity {
         let certs = self.certs.iter().map(|cert| pem::Pem::new("CERTIFICATE", cert.as_ref()));
         let key = pem::Pem::new(kind, self.key.secret_der());
         let text: String = certs.chain([key]).map(|part| pem::encode(&part)).collect();
-        let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        let made = path.with_extension("new");
+        remove(&made)?;
+        let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&made);
         let written = file.and_then(|mut file| {
             file.write_all(text.as_bytes())?;
             file.sync_all()
         });
-        written.and_then(|()| sync_folder_of(path)).map_err(TlsError::file(path))
+        written.map_err(TlsError::file(&made))?;
+        std::fs::rename(&made, path).and_then(|()| sync_folder_of(path)).map_err(TlsError::file(path))
+    }
+
+    /// The certificate, and those that signed it.
+    #[must_use]
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.certs
     }
 
     /// How the certificate is known: its SHA-256 in hex.
@@ -172,11 +199,19 @@ impl Identity {
     ///
     /// # Errors
     /// [`TlsError::Unusable`].
-    pub fn server_config(self) -> Result<Arc<ServerConfig>, TlsError> {
+    pub fn server_config(&self) -> Result<Arc<ServerConfig>, TlsError> {
         let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
-        let mut config = builder.with_no_client_auth().with_single_cert(self.certs, self.key)?;
+        let mut config = builder.with_no_client_auth().with_single_cert(self.certs.clone(), self.key.clone_key())?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Arc::new(config))
+    }
+}
+
+/// Removes a file, if it is there.
+fn remove(path: &Path) -> Result<(), TlsError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(TlsError::file(path)(error)),
+        _ => Ok(()),
     }
 }
 

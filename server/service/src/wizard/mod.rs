@@ -147,7 +147,7 @@ pub async fn serve(
             handle.graceful_shutdown(Some(GRACE));
         }
     });
-    let tls = identity.map(Identity::server_config).transpose()?.map(RustlsConfig::from_config);
+    let tls = identity.map(|identity| identity.server_config()).transpose()?.map(RustlsConfig::from_config);
     let served = run::listen(http::router(Arc::clone(&wizard)), tls, listener, handle).await;
     stopper.abort();
     let work = lock(&wizard.work).take();

@@ -163,6 +163,18 @@ impl Contacts {
         (silent > after).then(|| wall.saturating_sub(i64::try_from(silent).unwrap_or(i64::MAX)))
     }
 
+    /// How many agents have said hello since this server's start.
+    #[must_use]
+    pub fn greeted(&self) -> u64 {
+        self.by_machine.values().filter(|contact| contact.pins.is_some()).count() as u64
+    }
+
+    /// Whether this server has been up for less than `within` ms, so that not all may have said hello.
+    #[must_use]
+    pub fn just_started(&self, within: u64, now: u64) -> bool {
+        now.saturating_sub(self.started) < within
+    }
+
     /// The figures that servers tell each other: agents heard of within `within` ms, and how many of them do not know the
     /// `newest` certificates, of the Primary and of the Backup (empty: there is none to know).
     #[must_use]

@@ -185,13 +185,8 @@ async fn another_certificate_in_the_files_is_used_as_soon_as_everybody_knows_it(
     let agent = Daemon::enrol(&pair, "pc").await;
     goes_on(&pair, &agent, "alice").await;
     let before = pair.primary.address.fingerprint.clone();
-    let (cert, key) = (pair.folder().join("given.pem"), pair.folder().join("given.key"));
     let made = rcgen::generate_simple_self_signed(vec!["primary.example".to_owned()]).unwrap();
-    std::fs::write(&cert, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    let mut config = std::fs::read_to_string(pair.primary.config()).unwrap();
-    config.push_str(&format!("\n[tls]\ncert = {cert:?}\nkey = {key:?}\n"));
-    std::fs::write(pair.primary.config(), config).unwrap();
+    let key = pair.primary.use_files(&made.cert.pem(), &made.signing_key.serialize_pem());
     pair.primary.kill();
     pair.primary.up().await;
     // The server goes on with the one that everybody knows; nobody does anything.
@@ -215,6 +210,48 @@ async fn another_certificate_in_the_files_is_used_as_soon_as_everybody_knows_it(
     assert_eq!(shown(&pair.primary).await, given);
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
     pair.primary.logs(1015, 0, Duration::from_secs(60)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_with_other_files_loses_nobody_where_there_is_no_other_server() {
+    let mut pair = pair().await;
+    let agent = Daemon::enrol(&pair, "pc").await;
+    goes_on(&pair, &agent, "alice").await;
+    pair.primary.post("/api/v1/backup/remove", &why()).await.expect(204);
+    pair.backup.kill();
+    until("the agent knows of no other server", SOON, || async { is(agent.zone().servers.len() == 1, "two") }).await;
+    let before = shown(&pair.primary).await;
+    let made = rcgen::generate_simple_self_signed(vec!["primary.example".to_owned()]).unwrap();
+    let given = userlock_agent::client::fingerprint_of(made.cert.der());
+    pair.primary.use_files(&made.cert.pem(), &made.signing_key.serialize_pem());
+    pair.primary.kill();
+    pair.primary.up().await;
+    until("it is waited for the agent, which is then told", Duration::from_secs(60), || async {
+        let now = shown(&pair.primary).await;
+        // As long as the agent does not know it, it is not used.
+        let pins: Vec<_> =
+            agent.zone().servers.iter().flat_map(|s| s.pins().map(str::to_owned).collect::<Vec<_>>()).collect();
+        assert!(now == before || pins.contains(&given), "{pins:?}");
+        is(now == given, &now)
+    })
+    .await;
+    pair.primary.trust(&given);
+    until("the agent goes on", SOON, || async { is(agent.connected(), format!("{:?}", agent.zone().servers)) }).await;
+
+    // A machine that is switched off would not learn it from anybody: that is said, and waited for.
+    pair.primary
+        .change("/api/v1/settings/agents", |section| section["unconfirmed_after_seconds"] = 2.into())
+        .await
+        .expect(200);
+    drop(agent);
+    let more = rcgen::generate_simple_self_signed(vec!["primary.example".to_owned()]).unwrap();
+    pair.primary.use_files(&more.cert.pem(), &more.signing_key.serialize_pem());
+    until("it is waited for the machine", SOON, || async {
+        let view = pair.primary.get("/api/v1/certificate").await;
+        is(view["waits_for"].to_string().contains("could not learn it from another server"), &view)
+    })
+    .await;
+    assert_eq!(shown(&pair.primary).await, given);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

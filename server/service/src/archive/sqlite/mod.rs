@@ -1,6 +1,5 @@
 //! A SQLite file as the Database.
 
-mod aside;
 mod place;
 
 use std::{
@@ -13,6 +12,8 @@ use sqlx::{
     Row as _, SqliteConnection, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous},
 };
+
+use crate::aside;
 
 use super::{
     ArchiveError, Backend, Claim, Mark, Measure, Pending,
@@ -51,9 +52,9 @@ impl Sqlite {
             if !path.exists() {
                 crate::store::make_private(&path).map_err(|error| place::cannot_open(&path, &error))?;
             }
-            Ok(path)
+            Ok::<_, ArchiveError>(path)
         });
-        Self::connect(path.await?).await
+        Self::connect(path.await??).await
     }
 
     /// Opens the file as it is, to look into it; absent when there is none. Its folder must be one where a file can be
@@ -69,9 +70,9 @@ impl Sqlite {
                 return Ok(Some(path));
             }
             place::try_folder(&path)?;
-            Ok(None)
+            Ok::<_, ArchiveError>(None)
         });
-        match found.await? {
+        match found.await?? {
             Some(path) => Self::connect(path).await.map(Some),
             None => Ok(None),
         }

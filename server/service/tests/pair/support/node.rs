@@ -93,6 +93,20 @@ impl Node {
         Ok((Self { role, folder: folder.to_owned(), address, http, child: None }, told))
     }
 
+    /// Puts a certificate where its configuration, from its next start on, names it. The file of the key.
+    pub fn use_files(&self, certificate: &str, key: &str) -> PathBuf {
+        let files = [self.folder.join("given.pem"), self.folder.join("given.key")];
+        std::fs::write(&files[0], certificate).unwrap();
+        std::fs::write(&files[1], key).unwrap();
+        let mut config = std::fs::read_to_string(self.config()).unwrap();
+        if !config.contains("[tls]") {
+            config.push_str(&format!("\n[tls]\ncert = {:?}\nkey = {:?}\n", files[0], files[1]));
+            std::fs::write(self.config(), config).unwrap();
+        }
+        let [_, key] = files;
+        key
+    }
+
     /// Calls it from now on by another certificate.
     pub fn trust(&mut self, fingerprint: &str) {
         self.address = ServerAddress::new(self.address.url.clone(), fingerprint);

@@ -9,7 +9,24 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::super::ArchiveError;
+/// Why there is nothing to tell of a file.
+#[derive(Debug, thiserror::Error)]
+pub enum AsideError {
+    /// It cannot be looked at.
+    #[error("{} cannot be looked at: {why}", path.display())]
+    Cannot {
+        /// The file.
+        path: PathBuf,
+        /// What keeps it from that.
+        why: String,
+    },
+    /// What is mounted there does not answer.
+    #[error("{} did not answer within {} s: check what is mounted there", path.display(), LIMIT.as_secs())]
+    TimedOut {
+        /// The file.
+        path: PathBuf,
+    },
+}
 
 /// A look that takes longer has failed.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -48,10 +65,13 @@ impl Looks {
 }
 
 /// Looks at a file, for 5 s at most. It is no task of the runtime, which would wait at its end for one that hangs.
-pub(super) async fn within<T: Send + 'static>(
+///
+/// # Errors
+/// [`AsideError`].
+pub async fn within<T: Send + 'static>(
     path: PathBuf,
-    look: impl FnOnce() -> Result<T, ArchiveError> + Send + 'static,
-) -> Result<T, ArchiveError> {
+    look: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, AsideError> {
     within_of(&LOOKS, LIMIT, &path, look).await
 }
 
@@ -59,24 +79,22 @@ async fn within_of<T: Send + 'static>(
     looks: &Looks,
     limit: Duration,
     path: &Path,
-    look: impl FnOnce() -> Result<T, ArchiveError> + Send + 'static,
-) -> Result<T, ArchiveError> {
-    let cannot = |why: &str| ArchiveError::File(format!("{} cannot be looked at: {why}", path.display()));
+    look: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, AsideError> {
+    let cannot = |why: &str| AsideError::Cannot { path: path.to_owned(), why: why.to_owned() };
     let looking = async {
         let turn = looks.turn(path).await;
         let (told, answer) = oneshot::channel();
-        let thread = std::thread::Builder::new().name("archive-file".to_owned()).spawn(move || {
+        let thread = std::thread::Builder::new().name("file".to_owned()).spawn(move || {
             // Whoever asked may wait no more.
             _ = told.send(look());
             drop(turn);
         });
         thread.map_err(|error| cannot(&error.to_string()))?;
-        answer.await.map_err(|_| cannot("the look was cut off"))?
+        answer.await.map_err(|_| cannot("the look was cut off"))
     };
-    tokio::time::timeout(limit, looking).await.unwrap_or_else(|_| {
-        let what = format!("{} did not answer within {} s", path.display(), limit.as_secs_f32());
-        Err(ArchiveError::Reach(format!("{what}: check what is mounted there, or name a file elsewhere")))
-    })
+    let timed_out = |_| Err(AsideError::TimedOut { path: path.to_owned() });
+    tokio::time::timeout(limit, looking).await.unwrap_or_else(timed_out)
 }
 
 #[cfg(test)]
@@ -90,7 +108,7 @@ mod tests {
         let looks = Looks::new(2);
         let short = Duration::from_millis(100);
         let path = |n: usize| PathBuf::from(format!("/gone/{n}.sqlite"));
-        let quick = async |n| within_of(&looks, short, &path(n), move || Ok(n)).await;
+        let quick = async |n| within_of(&looks, short, &path(n), move || n).await;
         let mut held = Vec::new();
         for n in 0..2 {
             let (release, hang) = mpsc::channel::<()>();
@@ -99,18 +117,17 @@ mod tests {
             let gone = path(n);
             let look = within_of(&looks, short, &gone, move || {
                 _ = hang.recv();
-                Ok(())
             });
             // The one thread of this runtime goes on meanwhile.
             let (looked, ()) = tokio::join!(look, tokio::time::sleep(Duration::from_millis(1)));
-            assert!(matches!(&looked, Err(ArchiveError::Reach(text)) if text.contains("/gone/")), "{looked:?}");
+            assert!(matches!(&looked, Err(AsideError::TimedOut { path }) if path.starts_with("/gone/")), "{looked:?}");
             assert!(begun.elapsed() < Duration::from_secs(5));
-            assert!(matches!(quick(n).await, Err(ArchiveError::Reach(_))), "one at a file at a time");
+            assert!(matches!(quick(n).await, Err(AsideError::TimedOut { .. })), "one at a file at a time");
             if n == 0 {
                 assert_eq!(quick(7).await.unwrap(), 7, "another file can be named");
             }
         }
-        assert!(matches!(quick(7).await, Err(ArchiveError::Reach(_))), "no more of them than two");
+        assert!(matches!(quick(7).await, Err(AsideError::TimedOut { .. })), "no more of them than two");
         drop(held);
         let end = Instant::now() + Duration::from_secs(5);
         while quick(1).await.is_err() {
