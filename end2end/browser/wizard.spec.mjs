@@ -237,7 +237,7 @@ test("its Backup, from an empty folder", async ({ page }) => {
     await at(page, "Properties · Certificate");
     await page.getByLabel("Reason").fill("the old one is to go");
     await go(page, "Make the next certificate");
-    await expect(page.getByRole("table", { name: "Next" })).toBeVisible();
+    await expect(page.getByRole("table", { name: "Next", exact: true })).toBeVisible();
     await until("the Backup knows it", () => primary.get("/api/v1/certificate"), ({ waits_for }) => waits_for.length === 0);
     await page.reload();
     await expect(page.getByRole("table", { name: "Who knows the next one" })).toContainText("nobody: it can be used");
