@@ -183,6 +183,9 @@ pub trait Ports: Send + Sync {
     /// What differs between a revision and another, the one before unless it is named, as far as the caller may see it.
     fn revision(&self, caller: Caller, n: u64, with: Option<u64>) -> Answer<'_, Compared>;
 
+    /// Makes a new zone key, and tells the enrolment string that has it. 409 on a Backup.
+    fn make_enrolment_key(&self, caller: Caller) -> Answer<'_, String>;
+
     /// Removes the Backup from the zone. 409 on a Backup, and without one.
     fn remove_backup(&self, caller: Caller, reason: String) -> Answer<'_, ()>;
 

@@ -110,6 +110,7 @@ pub const SERVER_FUNCTIONS: &[ServerFunction] = &[
     get("/fn/account-sheet", Right::SignedIn),
     post("/fn/change-own-password", Right::SignedIn),
     post("/fn/end-sign-in", Right::Write(Area::Security)),
+    post("/fn/make-enrolment-key", Right::Write(Area::Agents)),
     post("/fn/remove-backup", Right::Administer),
     post("/fn/leave-zone", Right::Administer),
     post("/fn/prepare-certificate", Right::Administer),

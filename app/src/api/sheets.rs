@@ -112,6 +112,12 @@ pub async fn test_section(
     super::answer::submit(Pages::Properties, sent, call).await
 }
 
+/// Makes a new zone key, and tells the string to enrol machines with.
+#[server(name = MakeEnrolmentKey, prefix = "/fn", endpoint = "make-enrolment-key", output = Json)]
+pub async fn make_enrolment_key() -> Result<Saved, Refused> {
+    super::answer::act(super::Right::Write(super::Area::Agents), sheets::make_key, super::answer::told).await
+}
+
 /// Removes the Backup from the zone.
 #[server(name = RemoveBackup, prefix = "/fn", endpoint = "remove-backup", output = Json)]
 pub async fn remove_backup(reason: String) -> Result<Saved, Refused> {

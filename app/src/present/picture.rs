@@ -23,6 +23,8 @@ pub enum Stroke {
     /// Some may be.
     #[default]
     Thin,
+    /// How many there are is not told.
+    Unknown,
     /// There is a server, and no way to it.
     Broken,
     /// There is no server.
@@ -158,6 +160,12 @@ fn stands_in(server: &ServerView) -> bool {
     server.role == ServerRole::Backup && (primary_down || server.phase == Phase::Takeover)
 }
 
+/// Whether a machine has come to this Backup, or it has taken over without.
+fn is_come_to(overview: &Overview) -> bool {
+    let agents = &overview.agents;
+    overview.server.phase == Phase::Takeover || agents.on_backup > 0 || agents.total == 0
+}
+
 /// Whether the Primary does not let the Backup take part.
 fn is_refused(peer: Option<&PeerView>) -> bool {
     peer.is_some_and(|peer| peer.state == PeerState::Refused)
@@ -170,7 +178,7 @@ pub fn own_state(server: &ServerView) -> (Tone, &'static str) {
         return (Tone::Attention, "stands in");
     }
     if server.role == ServerRole::Backup && is_refused(server.peer.as_ref()) {
-        return (Tone::Attention, "refused by the Primary");
+        return (Tone::Attention, "refused");
     }
     (phase_tone(server.phase), server.phase.title())
 }
@@ -276,6 +284,11 @@ fn unknown_primary() -> ServerBox {
 
 fn agent_lines(overview: &Overview, primary: &ServerBox, backup: Option<&ServerBox>) -> (AgentLine, AgentLine) {
     let agents = &overview.agents;
+    if overview.server.role == ServerRole::Backup && is_refused(overview.server.peer.as_ref()) && agents.on_backup == 0
+    {
+        let unknown = AgentLine { agents: 0, stroke: Stroke::Unknown };
+        return (unknown, AgentLine { agents: 0, stroke: Stroke::Thin });
+    }
     let line = |count: u64, other: u64, tone: Option<Tone>| AgentLine {
         agents: count,
         stroke: match tone {
@@ -442,6 +455,11 @@ fn answers(overview: &Overview, certificate: &Note) -> [Answer; 3] {
             (Tone::Attention, "Yes, decisions shortly", "The Primary", own)
         }
         (ServerRole::Primary, _) => (Tone::Ok, "Yes", "The Primary", own),
+        // It may be this server that cannot reach it.
+        (ServerRole::Backup, _) if stands_in(server) && !is_come_to(overview) => {
+            let nobody = "the Primary does not answer, and no machine has come here".to_owned();
+            (Tone::Attention, "Not known", "Not known", nobody)
+        }
         (ServerRole::Backup, _) if stands_in(server) => {
             (Tone::Attention, "Yes, without its Primary", "This Backup", own)
         }

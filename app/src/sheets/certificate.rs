@@ -73,7 +73,8 @@ fn spread(view: &CertificatesView) -> Table {
     let waits = if view.waits_for.is_empty() { "nobody: it can be used".to_owned() } else { view.waits_for.join("; ") };
     Table {
         heading: "Who knows the next one".into(),
-        note: "As of this moment: load the page again to see more.".into(),
+        note: "As of this moment. Machines say so at their next hello, within a heartbeat.".into(),
+        add: (!view.waits_for.is_empty()).then(|| (HOME.into(), "Look again".into())),
         columns: columns(&["", ""]),
         rows: vec![
             row("Machines in touch", format!("{known} of {} know it", view.agents_in_touch)),

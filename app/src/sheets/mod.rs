@@ -146,7 +146,9 @@ async fn section_sheet(ports: SharedPorts, caller: Caller, slug: &str) -> Outcom
         "notifications" => tables = notifications::tables(&ports.events(), &value),
         _ => {}
     }
+    let makes_keys = slug == "agents" && read_only.is_none() && caller.may(Right::Write(Area::Agents));
     Ok(Sheet {
+        actions: if makes_keys { vec![own::new_key()] } else { Vec::new() },
         title: titled(spec.title),
         note: spec.note.into(),
         read_only,
@@ -259,5 +261,5 @@ async fn change_security(ports: SharedPorts, caller: Caller, sent: Sent, body: S
 pub use account::{account_sheet, change_own_password};
 pub use certificate::{discard as discard_certificate, prepare as prepare_certificate, take_up as use_certificate};
 pub use history::restore;
-pub use own::{leave_zone, remove_backup, restore_own};
+pub use own::{leave_zone, make_key, remove_backup, restore_own};
 pub use test::test;

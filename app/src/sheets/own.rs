@@ -55,6 +55,26 @@ pub async fn role_sheet(ports: SharedPorts, caller: Caller) -> Outcome<Sheet> {
     })
 }
 
+/// Makes what machines are enrolled with.
+pub fn new_key() -> Action {
+    Action {
+        action: "/fn/make-enrolment-key".into(),
+        button: "Make a new enrolment string".into(),
+        note: "For new machines: with both servers, their certificates as they are now, and a new key. It is shown once. Strings from before no longer work; machines that are enrolled stay so.".into(),
+        ..Action::default()
+    }
+}
+
+/// Makes a new zone key, and tells the string to enrol machines with, once.
+///
+/// # Errors
+/// 409, 503.
+pub async fn make_key(ports: SharedPorts, caller: Caller) -> Outcome<Saved> {
+    let enrolment = ports.make_enrolment_key(caller).await?;
+    let text = "The new enrolment string, for userlock-agent enrol. It is not shown again:";
+    Ok(Saved { text: text.into(), to: "/properties/agents".into(), secret: Some(enrolment), ..Saved::default() })
+}
+
 /// Removes the Backup from the zone.
 ///
 /// # Errors

@@ -97,7 +97,7 @@ fn Lines(
 fn way(stroke: Stroke) -> &'static str {
     match stroke {
         Stroke::Thick => "way thick-way",
-        Stroke::Thin => "way faint-way",
+        Stroke::Thin | Stroke::Unknown => "way faint-way",
         Stroke::Broken => "way broken-way",
         Stroke::Absent => "way absent-way",
     }
@@ -110,7 +110,7 @@ fn Ways(
     lines: Memo<(AgentLine, AgentLine)>,
 ) -> impl IntoView {
     let count = |line: AgentLine, to: &str| {
-        let said = format!("{} use the {to}", if line.agents == 1 { "agent" } else { "agents" });
+        let said = format!("{} the {to}", if line.agents == 1 { "agent uses" } else { "agents use" });
         (matches!(line.stroke, Stroke::Thick | Stroke::Thin) || line.agents > 0).then(|| {
             view! { {grouped(line.agents)}<span class="visually-hidden">{format!(" {said}")}</span> }.into_any()
         })

@@ -38,7 +38,8 @@ fn whole(page: &WizardPage, server: &str) -> impl IntoView {
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
                 <meta name="color-scheme" content="light dark"/>
-                <title>{title}</title>
+                // As text it would come with a mark for the script that is not there.
+                <title inner_html=title></title>
                 <link rel="preload" href="/fonts/inter-latin.woff2" r#as="font" r#type="font/woff2" crossorigin="anonymous"/>
                 <link rel="stylesheet" href="/style.css"/>
                 <link rel="icon" r#type="image/svg+xml" href="/favicon.svg"/>

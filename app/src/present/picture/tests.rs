@@ -123,7 +123,10 @@ fn primary_down_and_backup_up() {
     assert_eq!(drawn.certificate.lines, ["31 events ahead of srv-x", "equal at 08:41:06"]);
     assert_eq!(drawn.answers[0].answer, "Yes, without its Primary");
     assert_eq!((drawn.answers[1].answer.as_str(), drawn.answers[1].detail.as_str()), ("This Backup", "srv-h.example"));
+    o.agents.on_backup = 0;
+    assert_eq!(draw(&o).answers[1].answer, "Not known", "nobody has come, and the Primary may live");
     o.server.phase = Phase::Takeover;
+    assert_eq!(draw(&o).answers[1].answer, "This Backup");
     assert_eq!(draw(&o).backup.map(|b| b.state), Some("has taken over".into()));
 }
 
@@ -150,10 +153,11 @@ fn a_backup_that_is_refused_is_neither_down_nor_standing_in() {
     (o.agents.on_backup, o.agents.on_primary) = (0, 0);
     let drawn = draw(&o);
     assert_eq!((drawn.primary.tone, drawn.primary.state.as_str()), (Tone::Attention, "refuses this Backup"));
-    assert_eq!(drawn.backup.map(|b| (b.tone, b.state)), Some((Tone::Attention, "refused by the Primary".into())));
+    assert_eq!(drawn.backup.map(|b| (b.tone, b.state)), Some((Tone::Attention, "refused".into())));
     assert_eq!((drawn.link.tone, drawn.link_stroke), (Tone::Down, Stroke::Broken));
     assert_eq!((drawn.answers[0].answer.as_str(), drawn.answers[1].answer.as_str()), ("Yes", "The Primary"));
     assert_eq!(drawn.agents.lines, ["the Primary does not tell how they are"]);
+    assert_eq!(drawn.to_primary.stroke, Stroke::Unknown);
     let at_primary = draw(&overview(
         ServerRole::Primary,
         Phase::Serving,

@@ -73,7 +73,7 @@ pub const SECTIONS: &[SectionSpec] = &[
                 fields: &[field(
                     "enrolment_key",
                     "Enrolment key",
-                    "A new one is made by \u{201c}userlock enrolment\u{201d} on the Primary, and told once.",
+                    "A new one is made below, or by \u{201c}userlock enrolment\u{201d} on the Primary, and told once.",
                     Of::Fact,
                 )],
             },

@@ -8,7 +8,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use userlock_core::agent_api::ServerAddress;
 
 pub use api::{CallError, Server, read_limited};
-pub use tls::{fetch_fingerprint, fingerprint_of, parse_fingerprint};
+pub use tls::{NoCertificate, fetch_fingerprint, fingerprint_of, parse_fingerprint};
 
 /// How long a connection may take to be made.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

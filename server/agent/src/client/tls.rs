@@ -140,31 +140,45 @@ impl ServerCertVerifier for Noting {
     }
 }
 
+/// Why no certificate was shown.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoCertificate {
+    /// Whatever takes connections there says nothing: a server that hangs does so.
+    #[error("no answer within {} s", .0.as_secs())]
+    TimedOut(Duration),
+    /// The address is not one, or no TLS server answered there.
+    #[error("{0}")]
+    Other(String),
+}
+
 /// The fingerprint of the certificate that the server at this `https` address shows, for a person to
 /// confirm. Nothing is sent to it.
 ///
 /// # Errors
-/// The address is not one, or no TLS server answered there: the text says why.
-pub async fn fetch_fingerprint(url: &str, timeout: Duration) -> Result<String, String> {
-    let url = super::parse(url).map_err(|error| error.to_string())?;
+/// [`NoCertificate`].
+pub async fn fetch_fingerprint(url: &str, timeout: Duration) -> Result<String, NoCertificate> {
+    let other = NoCertificate::Other;
+    let url = super::parse(url).map_err(|error| other(error.to_string()))?;
     if url.scheme() != "https" {
-        return Err(format!("{url} is plain HTTP, which has no certificate"));
+        return Err(other(format!("{url} is plain HTTP, which has no certificate")));
     }
     let seen = Arc::new(Mutex::new(None));
     let noted = Arc::clone(&seen);
-    let tls = config(|provider| Arc::new(Noting { seen: noted, provider })).map_err(|error| error.to_string())?;
+    let tls =
+        config(|provider| Arc::new(Noting { seen: noted, provider })).map_err(|error| other(error.to_string()))?;
     let client = reqwest::Client::builder()
         .use_preconfigured_tls(tls)
         .no_proxy()
         .timeout(timeout)
         .build()
-        .map_err(|error| api::in_full(&error))?;
+        .map_err(|error| other(api::in_full(&error)))?;
     let outcome = client.get(url).send().await;
     let found = seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
     match (found, outcome) {
         (Some(fingerprint), _) => Ok(fingerprint),
-        (None, Err(error)) => Err(api::in_full(&error.without_url())),
-        (None, Ok(_)) => Err("the server showed no certificate".into()),
+        (None, Err(error)) if error.is_timeout() => Err(NoCertificate::TimedOut(timeout)),
+        (None, Err(error)) => Err(other(api::in_full(&error.without_url()))),
+        (None, Ok(_)) => Err(other("the server showed no certificate".into())),
     }
 }
 

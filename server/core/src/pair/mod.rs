@@ -63,7 +63,7 @@ impl Phases {
             let waits = "the Backup to hand over what it recorded, for 5 s at most";
             return Self::at(Phase::Returning, "this server has started", waits, now, wall);
         }
-        Self::at(Phase::Serving, "this server has started, and the zone has no Backup", "", now, wall)
+        Self::at(Phase::Serving, "this server has started", "", now, wall)
     }
 
     /// A Backup that starts at `now` (`wall` in ms since 1970 UTC).

@@ -180,6 +180,10 @@ impl Ports for App {
         })
     }
 
+    fn make_enrolment_key(&self, caller: Caller) -> Answer<'_, String> {
+        answer(async move { Ok(self.create_enrolment_key(&caller.name).await?.enrolment) })
+    }
+
     fn remove_backup(&self, caller: Caller, reason: String) -> Answer<'_, ()> {
         answer(async move { self.remove_backup(&caller.name, &reason).await })
     }

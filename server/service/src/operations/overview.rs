@@ -321,17 +321,19 @@ fn cause_of_failure(id: u32) -> Option<&'static Kind> {
 fn peer_banner(server: &ServerView, peer: &PeerView) -> Option<Banner> {
     let at = Some(peer.last_contact.unwrap_or(peer.since));
     if let Some(cause) = peer.last_error_id.and_then(cause_of_failure) {
+        // The banner says itself that it fails.
+        let meaning = cause.meaning.strip_prefix("Synchronization failed: ").unwrap_or(cause.meaning);
         let text = match (server.role, peer.state) {
             (ServerRole::Primary, _) => {
                 format!("Since {{time}}: {} {} (event {})", cause.meaning, cause.advice, cause.id)
             }
             (ServerRole::Backup, PeerState::Refused) => format!(
-                "Synchronization fails since {{time}}: {} {} The Primary answers agents meanwhile (event {}).",
-                cause.meaning, cause.advice, cause.id
+                "Synchronization fails since {{time}}: {meaning} {} The Primary answers agents meanwhile (event {}).",
+                cause.advice, cause.id
             ),
             (ServerRole::Backup, _) => format!(
-                "Synchronization fails since {{time}}: {} {} Until then this Backup goes on by itself (event {}).",
-                cause.meaning, cause.advice, cause.id
+                "Synchronization fails since {{time}}: {meaning} {} Until then this Backup goes on by itself (event {}).",
+                cause.advice, cause.id
             ),
         };
         return Some(Banner { tone: Tone::Down, text, at });

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use userlock_core::{
-    agent_api::{Enrolment, ServerAddress},
-    api::{Page, ServerRole, SignInView},
+    agent_api::Enrolment,
+    api::{Page, SignInView},
     id::Digest,
     settings::{Rights, Role, StoredToken},
 };
@@ -148,17 +148,9 @@ impl App {
         })
         .await?;
         self.journal.record(catalogue::ZONE_KEY_CHANGED, format!("{by} made a new zone key"), details([("by", &by)]));
-        Ok(EnrolmentCreated { enrolment: Enrolment { servers: self.server_addresses(), key }.to_text() })
-    }
-
-    /// Both servers' addresses, the Primary first.
-    fn server_addresses(&self) -> Vec<ServerAddress> {
-        let own = self.zone.read(|server| server.identity.address.clone());
-        let peer = self.zone.stored_peer().map(|peer| peer.address);
-        match self.role() {
-            ServerRole::Primary => std::iter::once(own).chain(peer).collect(),
-            ServerRole::Backup => peer.into_iter().chain([own]).collect(),
-        }
+        Ok(EnrolmentCreated {
+            enrolment: Enrolment { servers: self.zone.addresses().into_iter().flatten().collect(), key }.to_text(),
+        })
     }
 
     /// Who is signed in on this server, the last used first. `own`: the sign-in of who asks.

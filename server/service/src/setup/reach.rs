@@ -7,7 +7,7 @@ use std::{
 
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
-use userlock_agent::client::fetch_fingerprint;
+use userlock_agent::client::{NoCertificate, fetch_fingerprint};
 use userlock_core::{agent_api::ServerAddress, api::ServerRole, sync::About};
 
 use super::{Failure, Field, Step, Tell, fields::is_loopback, typed_address};
@@ -158,6 +158,10 @@ async fn certificate(url: &str) -> Result<String, Failure> {
         return plain(url);
     }
     fetch_fingerprint(url, STEP).await.map_err(|error| {
+        if let NoCertificate::TimedOut(_) = error {
+            let what = format!("{url} takes connections, and says nothing within {} s", STEP.as_secs());
+            return Failure::of_check("no_answer", "tls", what, "Check that the Primary is not hung or overloaded.");
+        }
         let what = format!("{url} does not speak TLS: {error}");
         Failure::of_check("no_tls", "tls", what, "Check the address and the port.")
     })

@@ -73,8 +73,12 @@ impl SyncError {
             "not_found" => Told::NotFound,
             _ => Told::Other,
         };
-        let detail = problem.map_or_else(|| "without saying why".to_owned(), |p| p.detail);
-        let message = format!("the other server answered {status}: {detail}");
+        let detail = problem.as_ref().map_or("without saying why", |p| p.detail.as_str());
+        let message = match (status.as_u16(), code) {
+            // What it says to programs is of no use to people.
+            (401, _) => "the other server does not know this Backup's token (401)".to_owned(),
+            _ => format!("the other server answered {status}: {detail}"),
+        };
         Self { status: Some(status.as_u16()), problem: told, ..Self::new(kind, message) }
     }
 

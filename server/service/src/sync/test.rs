@@ -94,10 +94,10 @@ fn explain(done: &mut Vec<Check>, error: SyncError, https: bool) -> Step {
     } else {
         "tls"
     };
-    // The Primary judges the version first, then who asks, then the rest.
+    // The Primary judges the version first, then whether it is one, then who asks; its token is good in its zone alone.
     let passed: &[&str] = match name {
-        "authenticate" => &["tls", "version"],
-        "is_administrator" => &["tls", "version", "authenticate"],
+        "authenticate" => &["tls", "version", "is_primary"],
+        "is_administrator" => &["tls", "version", "is_primary", "authenticate", "same_zone"],
         "is_primary" => &["tls", "version"],
         "same_zone" => &["tls", "version", "authenticate", "is_administrator", "is_primary"],
         "version" => &["tls"],
@@ -107,7 +107,7 @@ fn explain(done: &mut Vec<Check>, error: SyncError, https: bool) -> Step {
         let detail = if *step == "tls" && !https { "plain HTTP on this machine" } else { "as it should be" };
         done.push(Check { name: (*step).to_owned(), ok: Some(true), detail: detail.to_owned() });
     }
-    (name, format!("{}. {}", error.message, kind.advice))
+    (name, format!("{}. {}", error.message.trim_end_matches('.'), kind.advice))
 }
 
 fn judge(zone: &Zone, done: &mut Vec<Check>, hello: &Hello, sent: i64, https: bool) -> Result<(), Step> {

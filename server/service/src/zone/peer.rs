@@ -172,6 +172,8 @@ impl PeerStatus {
     pub fn view(&self, stored: Option<&StoredPeer>, role: ServerRole, lag: Option<u64>) -> PeerView {
         let now = monotonic_ms();
         let state = self.state(now);
+        // What has been recorded since it was refused is not told.
+        let lag = lag.filter(|_| state != PeerState::Refused);
         let hello = self.hello();
         let name = hello.map(|h| h.name.clone()).or(stored.map(|s| s.name.clone())).unwrap_or_default();
         let address = hello.map(|h| h.address.url.clone()).or(stored.map(|s| s.address.url.clone()));

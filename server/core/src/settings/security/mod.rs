@@ -148,12 +148,12 @@ impl Security {
         for account in &self.accounts {
             named("security.accounts", &account.name)?;
             bounded("security.accounts", account.roles.len(), MAX_ROLES)?;
-            self.knows("security.accounts", account.roles.iter())?;
+            self.knows("security.accounts", "account", &account.name, account.roles.iter())?;
         }
         unique("security.tokens", &self.tokens.iter().map(|t| t.name.as_str()).collect::<Vec<_>>())?;
         for token in &self.tokens {
             named("security.tokens", &token.name)?;
-            self.knows("security.tokens", [&token.role])?;
+            self.knows("security.tokens", "token", &token.name, [&token.role])?;
         }
         // Who has been set up with accounts must not lose the last one who can change this.
         if !self.accounts.is_empty() && !self.accounts.iter().any(|account| self.is_administrator(&account.name)) {
@@ -163,9 +163,20 @@ impl Security {
         Ok(())
     }
 
-    fn knows<'a>(&self, field: &str, roles: impl IntoIterator<Item = &'a String>) -> Result<(), FieldError> {
+    /// Whether each role of an account or a token is there.
+    fn knows<'a>(
+        &self,
+        field: &str,
+        kind: &str,
+        name: &str,
+        roles: impl IntoIterator<Item = &'a String>,
+    ) -> Result<(), FieldError> {
         match roles.into_iter().find(|role| !self.has_role(role)) {
-            Some(unknown) => Err(FieldError::new(field, format!("there is no role {unknown}"))),
+            Some(unknown) => {
+                let message =
+                    format!("the {kind} {name} has the role {unknown}, which is not there: give it another first");
+                Err(FieldError::new(field, message))
+            }
             None => Ok(()),
         }
     }
@@ -234,7 +245,7 @@ mod tests {
         assert_eq!(security.check().unwrap_err().field, "security.accounts");
         security.accounts[0].disabled = false;
         security.accounts[0].roles.push("none-of-it".into());
-        assert!(security.check().unwrap_err().message.contains("no role none-of-it"));
+        assert!(security.check().unwrap_err().message.contains("the account a has the role none-of-it"));
         security.roles.push(own("none-of-it", &[(Area::Security, Access::Deny)]));
         assert!(security.check().unwrap_err().message.contains("administrator"));
     }
