@@ -4,7 +4,7 @@ use leptos::{ev::SubmitEvent, prelude::*, task::spawn_local};
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 use userlock_core::api::{Problem, Tone};
 
-use super::{heading, small};
+use super::{Anew, heading, small};
 use crate::{
     api, browser,
     components::{Notices, checks_of},
@@ -24,6 +24,7 @@ pub fn FormView(
     again: Again,
 ) -> impl IntoView {
     let notices = Notices::of_page();
+    let anew = use_context::<Anew>();
     let navigate = use_navigate();
     let go = StoredValue::new(move |to: String| navigate(&to, NavigateOptions::default()));
     let busy = RwSignal::new(false);
@@ -43,6 +44,8 @@ pub fn FormView(
         testing.set(address == TEST);
         problem.set(None);
         report.set(None);
+        // What was told before is not of this.
+        notices.clear();
         spawn_local(async move {
             match api::submit_to(&address, event).await {
                 Ok(saved) if saved.report.is_some() => report.set(saved.report),
@@ -53,6 +56,14 @@ pub fn FormView(
                     }
                     if saved.to.is_empty() {
                         notices.tell(Tone::Ok, saved.text);
+                        if let Some(Anew(turn)) = anew.filter(|_| secret.with_untracked(Option::is_none)) {
+                            turn.update(|turn| *turn += 1);
+                            // The button that was pressed is another one then.
+                            set_timeout(
+                                || browser::focus("form.panel button.primary"),
+                                std::time::Duration::from_millis(400),
+                            );
+                        }
                     } else {
                         go.with_value(|go| go(saved.to));
                         // The page after this one begins without notices.

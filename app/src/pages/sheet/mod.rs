@@ -39,9 +39,11 @@ pub fn AccountPage() -> impl IntoView {
 fn read_sheet(home: &'static str) -> AnyView {
     let params = use_params_map();
     let slug = Memo::new(move || params.with(|p| p.get("slug")).unwrap_or_default());
+    let turn = RwSignal::new(0);
+    provide_context(Anew(turn));
     let sheet = Reading::new(
-        move || slug.get(),
-        move |slug| async move {
+        move || (slug.get(), turn.get()),
+        move |(slug, _)| async move {
             if home == "/protected-accounts" {
                 api::ask(api::GetRulesSheet { slug }).await
             } else if home == "/account" {
@@ -54,7 +56,7 @@ fn read_sheet(home: &'static str) -> AnyView {
         },
     );
     view! {
-        <Suspense fallback=loading>
+        <Transition fallback=loading>
             {move || Suspend::new(async move {
                 match sheet.done().await {
                     Ok(sheet) => view! { <SheetView sheet=sheet general=slug.get_untracked() == "general"/> }.into_any(),
@@ -62,10 +64,14 @@ fn read_sheet(home: &'static str) -> AnyView {
                     Err(refused) => view! { <PageHead title="Properties"/><ProblemView problem=refused.0/> }.into_any(),
                 }
             })}
-        </Suspense>
+        </Transition>
     }
     .into_any()
 }
+
+/// Reads the page anew when it changes: what is shown beside a form may be another after it was saved.
+#[derive(Clone, Copy)]
+struct Anew(RwSignal<u32>);
 
 #[component]
 fn SheetView(sheet: Sheet, general: bool) -> impl IntoView {
