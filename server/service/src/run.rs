@@ -186,6 +186,7 @@ async fn assemble(
     let passwords = Passwords::new()?;
     let attempts = Arc::new(Attempts::default());
     let figures = Figures::default();
+    let leaving = CancellationToken::new();
     let pair = PairState {
         zone: zone.clone(),
         journal: journal.clone(),
@@ -193,6 +194,7 @@ async fn assemble(
         attempts: Arc::clone(&attempts),
         sync: sync.cloned(),
         stop: stop.clone(),
+        leaving: leaving.clone(),
         figures: figures.clone(),
     };
     let app = App::new(Parts {
@@ -213,7 +215,7 @@ async fn assemble(
         live: Live::default(),
         leptos: LeptosOptions::builder().output_name("userlock").build(),
         stop: stop.clone(),
-        leaving: CancellationToken::new(),
+        leaving,
     });
     Ok((app, pair))
 }

@@ -67,6 +67,7 @@ pub(super) async fn join(State(state): State<PairState>, request: Request) -> An
         return Err(problem::conflict("not_a_primary", "Not a Primary server", "This server is a Backup itself."));
     }
     within_bounds(&join)?;
+    must_stay(&state)?;
     let account = userlock_core::account::fold_case(&join.account);
     let (account_key, address_key) = (format!("join account {account}"), format!("join address {from}"));
     let keys = [account_key.as_str(), address_key.as_str()];
@@ -93,6 +94,9 @@ pub(super) async fn join(State(state): State<PairState>, request: Request) -> An
     }
     state.attempts.succeeded(&account_key, &address_key);
     require_administrator(&state, &account)?;
+    // Whoever has looked at who belongs to the zone has changed it before the next one looks.
+    let _membership = state.zone.membership().lock().await;
+    must_stay(&state)?;
     require_free(&state, join.server_id, join.replace)?;
     let identity = state.zone.read(|s| s.identity.clone());
     let token =
@@ -123,6 +127,14 @@ pub(super) async fn join(State(state): State<PairState>, request: Request) -> An
         version: env!("CARGO_PKG_VERSION").to_owned(),
         clock: clock::now_ms(),
     }))
+}
+
+/// Refuses once this server has left its zone: whoever joined it would be left without a Primary.
+fn must_stay(state: &PairState) -> Answer<()> {
+    if state.leaving.is_cancelled() {
+        return Err(problem::unavailable("leaving", "This server has left its zone. Nothing was changed."));
+    }
+    Ok(())
 }
 
 /// A zone has at most one Backup.
