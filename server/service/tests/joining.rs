@@ -20,6 +20,15 @@ use tokio::{
     net::TcpStream,
     time::sleep,
 };
+use userlock_core::{
+    agent_api::ServerAddress,
+    api::{Phase, PhaseView},
+    fold::FOLD_VERSION,
+    id::{Digest, Epoch, LogId, ServerId, ZoneId},
+    server::Cursor,
+    settings::Revision,
+    sync::{AgentCounts, Hello},
+};
 
 const JOIN: &str = "/replication/v1/join";
 const LEAVE: &str = "/api/v1/server/leave";
@@ -96,4 +105,102 @@ async fn nobody_joins_a_primary_that_has_left() {
     }
     let dir = server.ended().await;
     assert!(dir.path().join("leaving.json").exists());
+}
+
+fn hello() -> Hello {
+    let log = LogId([3; 16]);
+    Hello {
+        server_id: ServerId([6; 16]),
+        zone_id: ZoneId([8; 16]),
+        name: "backup".into(),
+        address: ServerAddress::new("http://127.0.0.1:9", ""),
+        knows: None,
+        phase: PhaseView { phase: Phase::Standby, since: 0, reason: "why".into(), waits_for: String::new() },
+        epoch: Epoch::default(),
+        log_id: log,
+        log_id_before: LogId::NIL,
+        position: 0,
+        cursor: Cursor::default(),
+        held_digest: Digest::default(),
+        state_digest: Digest::default(),
+        open_sessions: 0,
+        settings: Revision::default(),
+        fold_version: FOLD_VERSION,
+        clock: 0,
+        able: true,
+        pushed_to: LogId::NIL,
+        agents: AgentCounts::default(),
+        silent: Vec::new(),
+        version: "0".into(),
+    }
+}
+
+async fn say(server: &Server, token: &str, hello: &Hello) -> Response {
+    let request = server.plain(Method::POST, "/replication/v1/hello").header(VERSION, "1").bearer_auth(token);
+    request.body(postcard::to_allocvec(hello).unwrap()).send().await.unwrap()
+}
+
+#[tokio::test]
+async fn what_a_backup_tells_of_itself_has_bounds_when_it_joins_and_afterwards() {
+    let server = Server::primary().await;
+    let pin = || "ab".repeat(32);
+    // Where a text stands in `join` and in `hello`, a text that is refused, and one that is just taken.
+    let texts: [(&str, &str, String, String); 11] = [
+        ("server_name", "name", "x".repeat(257), "x".repeat(256)),
+        ("server_name", "name", "a\nb".into(), "a b".into()),
+        ("version", "version", "1".repeat(65), "1".repeat(64)),
+        ("address.url", "address.url", format!("https://{}", "x".repeat(512)), "https://b.example:1".into()),
+        ("address.url", "address.url", "https://b\u{7f}".into(), "https://b.example:2".into()),
+        ("address.fingerprint", "address.fingerprint", pin().to_uppercase(), pin()),
+        ("address.fingerprint", "address.fingerprint", "ab".into(), String::new()),
+        ("address.next", "address.next", "x".repeat(60_000), pin()),
+        ("address.next", "address.next", "zz".repeat(32), pin()),
+        ("address.next", "address.next", String::new(), pin()),
+        ("", "phase.reason", "x".repeat(513), "x".repeat(512)),
+    ];
+    let with = |field: &str, text: &str| {
+        let mut body = request();
+        match field.split_once('.') {
+            Some((outer, inner)) => body[outer][inner] = json!(text),
+            None if field.is_empty() => {}
+            None => body[field] = json!(text),
+        }
+        body
+    };
+    for (field, _, bad, good) in texts.iter().filter(|(field, ..)| !field.is_empty()) {
+        let refused = problem(join(&server, &with(field, bad)).await).await;
+        assert_eq!(refused, (422, "invalid_field".into(), Some((*field).to_owned())));
+        assert_eq!(server.get("/api/v1/server").await["peer"], Value::Null, "{field}");
+        let mut check = with(field, good);
+        check["check_only"] = json!(true);
+        assert_eq!(join(&server, &check).await.status(), StatusCode::OK, "{field} {good}");
+    }
+    let joined: Value = join(&server, &request()).await.json().await.unwrap();
+    let token = joined["token"].as_str().unwrap();
+    assert_eq!(say(&server, token, &hello()).await.status(), StatusCode::OK);
+    let peer = async || {
+        let mut peer = server.get("/api/v1/server").await["peer"].clone();
+        let keep = ["name", "address", "last_contact", "phase"];
+        peer.as_object_mut().unwrap().retain(|name, _| keep.contains(&name.as_str()));
+        peer
+    };
+    for (_, field, bad, good) in &texts {
+        let told = |text: &str| {
+            let (mut told, text) = (hello(), text.to_owned());
+            match *field {
+                "name" => told.name = text,
+                "version" => told.version = text,
+                "address.url" => told.address.url = text,
+                "address.fingerprint" => told.address.fingerprint = text,
+                "address.next" => told.address.next = Some(text),
+                _ => told.phase.reason = text,
+            }
+            told
+        };
+        let before = peer().await;
+        let refused = problem(say(&server, token, &told(bad)).await).await;
+        assert_eq!(refused, (422, "invalid_field".into(), Some((*field).to_owned())));
+        assert_eq!(peer().await, before, "{field}: nothing of it is kept");
+        assert_eq!(say(&server, token, &told(good)).await.status(), StatusCode::OK, "{field} {good}");
+    }
 }

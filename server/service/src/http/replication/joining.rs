@@ -8,9 +8,11 @@ use axum::{
     http::StatusCode,
 };
 use userlock_core::{
+    agent_api::ServerAddress,
     api::ServerRole,
     id::ServerId,
-    sync::{About, JoinRequest, JoinResponse},
+    settings::is_fingerprint,
+    sync::{About, Hello, JoinRequest, JoinResponse},
 };
 
 use super::{guard::require_administrator, submit_refusal};
@@ -27,6 +29,13 @@ use crate::{
     zone::StoredPeer,
 };
 
+/// The longest name of a server, in bytes.
+const MAX_NAME_BYTES: usize = 256;
+/// The longest version of a program, in bytes.
+const MAX_VERSION_BYTES: usize = 64;
+/// The longest text that says why a server is in its phase, in bytes.
+const MAX_WORDS_BYTES: usize = 512;
+
 /// Tells whoever is about to join whether this is the server that they mean.
 pub(super) async fn about(State(state): State<PairState>) -> Json<About> {
     Json(state.zone.read(|s| About {
@@ -39,23 +48,47 @@ pub(super) async fn about(State(state): State<PairState>) -> Json<About> {
     }))
 }
 
-/// Whoever asks is not known yet: nothing of what they say is kept or told beyond these lengths.
+/// Whoever asks to join is not known yet: nothing of what they say is kept or told beyond these lengths.
 fn within_bounds(join: &JoinRequest) -> Answer<()> {
     let texts = [
-        ("account", &join.account, 256),
+        ("account", join.account.as_str(), 256),
         ("password", &join.password, 1024),
-        ("server_name", &join.server_name, 256),
-        ("address.url", &join.address.url, 512),
-        ("address.fingerprint", &join.address.fingerprint, 128),
-        ("version", &join.version, 64),
+        ("server_name", &join.server_name, MAX_NAME_BYTES),
+        ("version", &join.version, MAX_VERSION_BYTES),
     ];
-    match texts.into_iter().find(|(_, text, most)| text.len() > *most || text.chars().any(char::is_control)) {
-        Some((field, _, most)) => Err(problem::invalid_field(
-            field,
-            &format!("must have at most {most} characters, and no control characters"),
-        )),
-        None => Ok(()),
+    texts.into_iter().try_for_each(|(field, text, most)| bounded(field, text, most))?;
+    check_address(&join.address)
+}
+
+/// What a Backup tells of itself each second is kept and told to agents as what it told when it joined, by the same bounds.
+pub(super) fn check_hello(hello: &Hello) -> Answer<()> {
+    let texts = [
+        ("name", hello.name.as_str(), MAX_NAME_BYTES),
+        ("version", &hello.version, MAX_VERSION_BYTES),
+        ("phase.reason", &hello.phase.reason, MAX_WORDS_BYTES),
+        ("phase.waits_for", &hello.phase.waits_for, MAX_WORDS_BYTES),
+    ];
+    texts.into_iter().try_for_each(|(field, text, most)| bounded(field, text, most))?;
+    check_address(&hello.address)
+}
+
+fn check_address(address: &ServerAddress) -> Answer<()> {
+    bounded("address.url", &address.url, 512)?;
+    if !address.fingerprint.is_empty() && !is_fingerprint(&address.fingerprint) {
+        return Err(problem::invalid_field("address.fingerprint", "must be empty or 64 lower-case hexadecimal digits"));
     }
+    // An empty one would be taken for a certificate by whoever is told of it.
+    if address.next.as_deref().is_some_and(|next| !is_fingerprint(next)) {
+        return Err(problem::invalid_field("address.next", "must be absent or 64 lower-case hexadecimal digits"));
+    }
+    Ok(())
+}
+
+fn bounded(field: &str, text: &str, most: usize) -> Answer<()> {
+    if text.len() <= most && !text.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err(problem::invalid_field(field, &format!("must have at most {most} bytes, and no control characters")))
 }
 
 pub(super) async fn join(State(state): State<PairState>, request: Request) -> Answer<Json<JoinResponse>> {
