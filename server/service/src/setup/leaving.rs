@@ -50,11 +50,27 @@ pub fn is_leaving(dir: &Path) -> bool {
 /// # Errors
 /// What the operating system said; then it has not left.
 pub fn begin_leaving(dir: &Path, now: DateTime<Utc>) -> io::Result<()> {
-    let name = now.format("left-%Y-%m-%d-%H%M%S").to_string();
-    let names = std::iter::once(name.clone()).chain((2..100).map(|n| format!("{name}-{n}")));
-    let folder = names.into_iter().find(|name| !dir.join(name).exists());
-    let folder = folder.ok_or_else(|| io::Error::other(format!("{name} is there already")))?;
+    let folder = free_name(dir, &now.format("left-%Y-%m-%d-%H%M%S").to_string())?;
     note::write(dir, FILE, &Leaving { folder })
+}
+
+/// A name that nothing has in a directory.
+fn free_name(dir: &Path, name: &str) -> io::Result<String> {
+    let names = std::iter::once(name.to_owned()).chain((2..100).map(|n| format!("{name}-{n}")));
+    let free = names.into_iter().find(|name| !dir.join(name).exists());
+    free.ok_or_else(|| io::Error::other(format!("{name} is there already")))
+}
+
+/// The folder that the note names. In the place of a note that cannot be read comes one with a folder of its own: nothing
+/// that was set aside before is overwritten, and a start after this one goes on with the same folder.
+fn folder_of(dir: &Path) -> io::Result<PathBuf> {
+    let is_ours = |name: &String| name.starts_with(PREFIX) && !name.contains('/');
+    if let Some(name) = note::read::<Leaving>(dir, FILE).map(|leaving| leaving.folder).filter(is_ours) {
+        return Ok(dir.join(name));
+    }
+    let folder = free_name(dir, &format!("{PREFIX}unnamed"))?;
+    note::write(dir, FILE, &Leaving { folder: folder.clone() })?;
+    Ok(dir.join(folder))
 }
 
 /// Does what is left to do for a server that has left its zone: takes its mark out of its database, as far as that
@@ -68,10 +84,7 @@ pub async fn complete_leaving(dir: &Path) -> Result<Option<PathBuf>, DirLockErro
         return Ok(None);
     }
     let _lock = DirLock::acquire(dir)?;
-    let named = note::read::<Leaving>(dir, FILE).map(|leaving| leaving.folder);
-    let is_ours = |name: &String| name.starts_with(PREFIX) && !name.contains('/');
-    let name = named.filter(is_ours).unwrap_or_else(|| format!("{PREFIX}unnamed"));
-    let folder = dir.join(name);
+    let folder = folder_of(dir).map_err(|source| DirLockError::File { path: dir.join(FILE), source })?;
     // With the first file that is moved the state cannot be read any more.
     if !folder.exists() {
         release_database(dir).await;
@@ -189,5 +202,34 @@ mod tests {
             begin_leaving(dir.path(), DateTime::UNIX_EPOCH).unwrap();
             assert_eq!(complete_leaving(dir.path()).await.unwrap(), Some(at("left-1970-01-01-000000-2")));
         }
+    }
+    #[tokio::test]
+    async fn a_note_that_cannot_be_read_overwrites_nothing_that_was_set_aside_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let before = at("left-unnamed");
+        fs::create_dir(&before).unwrap();
+        fs::write(before.join("product.sqlite"), "of the server before").unwrap();
+        for (number, content) in [(2, "one"), (3, "two")] {
+            for file in ["product.sqlite", "server.toml"] {
+                fs::write(at(file), content).unwrap();
+            }
+            fs::write(at(FILE), "{").unwrap();
+            let folder = at(&format!("left-unnamed-{number}"));
+            assert_eq!(complete_leaving(dir.path()).await.unwrap(), Some(folder.clone()));
+            for file in ["product.sqlite", "server.toml"] {
+                assert_eq!(fs::read_to_string(folder.join(file)).unwrap(), content);
+            }
+            assert!(!is_leaving(dir.path()));
+        }
+        assert_eq!(fs::read_to_string(before.join("product.sqlite")).unwrap(), "of the server before");
+        // Cut off after the first file: the folder that was chosen is written down, and the rest goes there too.
+        fs::write(at("product.sqlite"), "three").unwrap();
+        fs::write(at(FILE), r#"{"folder":"elsewhere/left"}"#).unwrap();
+        let folder = at("left-unnamed-4");
+        assert_eq!(folder_of(dir.path()).unwrap(), folder);
+        fs::create_dir(&folder).unwrap();
+        assert_eq!(complete_leaving(dir.path()).await.unwrap(), Some(folder.clone()));
+        assert_eq!(fs::read_to_string(folder.join("product.sqlite")).unwrap(), "three");
     }
 }
