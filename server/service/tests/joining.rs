@@ -1,4 +1,5 @@
-//! How a Backup comes into a zone: what it tells of itself, and a Primary that leaves meanwhile.
+//! How a Backup comes into a zone: what it tells of itself, and a Primary that leaves meanwhile. What has begun before a
+//! server leaves, and comes to its end after it.
 
 #![allow(
     clippy::unwrap_used,
@@ -26,7 +27,7 @@ use userlock_core::{
     fold::FOLD_VERSION,
     id::{Digest, Epoch, LogId, ServerId, ZoneId},
     server::Cursor,
-    settings::Revision,
+    settings::{Revision, Role},
     sync::{AgentCounts, Hello},
 };
 
@@ -77,34 +78,76 @@ async fn a_primary_that_got_a_backup_while_it_was_to_leave_stays() {
     assert_eq!(server.get("/api/v1/server").await["role"], "primary");
 }
 
+/// Requests that have begun and of which the rest is still to come.
+struct Begun(Vec<(TcpStream, String)>);
+
+impl Begun {
+    async fn new(server: &Server, requests: &[(&str, &str, Value)]) -> Self {
+        let mut begun = Vec::new();
+        for (line, headers, body) in requests {
+            let body = body.to_string();
+            let (begin, end) = body.split_at(body.len() / 2);
+            let mut stream = TcpStream::connect(server.address).await.unwrap();
+            let head = format!(
+                "{line} HTTP/1.1\r\nhost: {}\r\n{headers}content-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{begin}",
+                server.address,
+                body.len()
+            );
+            stream.write_all(head.as_bytes()).await.unwrap();
+            begun.push((stream, end.to_owned()));
+        }
+        sleep(Duration::from_millis(200)).await;
+        Self(begun)
+    }
+
+    async fn are_refused(self) {
+        for (mut stream, end) in self.0 {
+            stream.write_all(end.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains(r#""code":"leaving""#), "{answer}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_joins_a_primary_that_has_left() {
     let server = Server::primary().await;
-    let mut requests = Vec::new();
-    for check_only in [true, false] {
+    let version = format!("{VERSION}: 1\r\n");
+    let requests = [true, false].map(|check_only| {
         let mut body = request();
         body["check_only"] = json!(check_only);
-        let body = body.to_string();
-        let (begin, end) = body.split_at(body.len() / 2);
-        let mut stream = TcpStream::connect(server.address).await.unwrap();
-        let head = format!(
-            "POST {JOIN} HTTP/1.1\r\nhost: {}\r\n{VERSION}: 1\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{begin}",
-            server.address,
-            body.len()
-        );
-        stream.write_all(head.as_bytes()).await.unwrap();
-        requests.push((stream, end.to_owned()));
-    }
-    sleep(Duration::from_millis(200)).await;
+        ("POST /replication/v1/join", version.as_str(), body)
+    });
+    let begun = Begun::new(&server, &requests).await;
     assert_eq!(leave(&server).await.status(), StatusCode::ACCEPTED);
-    for (mut stream, end) in requests {
-        stream.write_all(end.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains(r#""code":"leaving""#), "{answer}");
-    }
+    begun.are_refused().await;
     let dir = server.ended().await;
     assert!(dir.path().join("leaving.json").exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_has_left_takes_no_change_of_its_own_settings() {
+    let server = Server::backup().await;
+    let changes = [
+        ("synchronization", "interval_seconds", json!(7)),
+        ("email", "port", json!(2525)),
+        ("database", "retention_days", json!(7)),
+    ];
+    let mut requests = Vec::new();
+    for (section, field, value) in changes {
+        let path = format!("/api/v1/settings/{section}");
+        let mut body = server.get(&path).await;
+        body[field] = value;
+        let (token, etag) = (common::token(Role::Administrator), server.etag(&path).await);
+        let headers = format!("authorization: Bearer {token}\r\nif-match: {etag}\r\n");
+        requests.push((format!("PUT {path}"), headers, body));
+    }
+    let requests: Vec<_> =
+        requests.iter().map(|(line, headers, body)| (line.as_str(), headers.as_str(), body.clone())).collect();
+    let begun = Begun::new(&server, &requests).await;
+    assert_eq!(leave(&server).await.status(), StatusCode::ACCEPTED);
+    begun.are_refused().await;
 }
 
 fn hello() -> Hello {

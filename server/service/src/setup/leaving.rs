@@ -15,7 +15,7 @@ use userlock_core::{
     settings::{DEFAULT_ARCHIVE, Database, DatabaseKind, OwnSettings},
 };
 
-use super::note;
+use super::{mark_left::MarkLeft, note};
 use crate::{
     archive::{self, Mark},
     clock, config,
@@ -125,20 +125,31 @@ fn files() -> Vec<String> {
 }
 
 /// Takes this server's mark out of its database, so that another server, or this one in another zone, can use it. One that
-/// does not answer keeps it, and can be freed by hand.
+/// does not answer keeps it, which the next server of this directory tells, and can be freed by hand.
 async fn release_database(dir: &Path) {
-    let (database, me) = match used_database(dir).await {
-        Ok(Some(used)) => used,
-        Ok(None) => return,
-        Err(error) => {
-            tracing::warn!(%error, "which database this server used cannot be read: its mark stays there");
-            return;
-        }
+    let (place, error) = match used_database(dir).await {
+        Ok(Some((database, me))) => match archive::release(dir, &database, &me).await {
+            Ok(released) => {
+                if released {
+                    tracing::info!("this server's mark was taken out of its database");
+                }
+                return MarkLeft::remove(dir);
+            }
+            Err(error) => (place_of(dir, &database), error.to_string()),
+        },
+        Ok(None) => return MarkLeft::remove(dir),
+        Err(error) => (String::new(), format!("which database this server used cannot be read: {error}")),
     };
-    match archive::release(dir, &database, &me).await {
-        Ok(true) => tracing::info!("this server's mark was taken out of its database"),
-        Ok(false) => {}
-        Err(error) => tracing::warn!(%error, "this server's mark stays in its database"),
+    tracing::warn!(error, "this server's mark stays in its database");
+    MarkLeft { place, error, at: clock::now_ms() }.write(dir);
+}
+
+/// A database in words, as far as it is known without asking it.
+fn place_of(dir: &Path, database: &Database) -> String {
+    match database.kind {
+        DatabaseKind::Off => String::new(),
+        DatabaseKind::Sqlite => dir.join(&database.file).display().to_string(),
+        DatabaseKind::Postgres => format!("{} on {}:{}", database.name, database.host, database.port),
     }
 }
 
