@@ -26,6 +26,7 @@ use crate::{
         state::{App, Parts},
     },
     log::{Journal, SystemLog, SystemLogPaths, catalogue, details},
+    setup,
     store::{
         product::{ProductStore, ProductStoreError},
         state::StateError,
@@ -64,7 +65,7 @@ pub enum RunError {
     Dir(#[from] DirLockError),
     /// It is not set up, and cannot be.
     #[error(transparent)]
-    Setup(#[from] crate::setup::Failure),
+    Setup(#[from] setup::Failure),
     /// Its socket.
     #[error("cannot serve on {address}: {source}")]
     Serve {
@@ -144,6 +145,7 @@ pub async fn run_until_left(config: Config, listener: TcpListener, stop: Cancell
         sync.start();
     }
     tell_start(&journal, &zone, &config);
+    setup::tell_mark_left(&config.dir, &journal).await;
 
     let leaving = app.leaving.clone();
     let tls = certificates.map(|certificates| certificates.serving());
@@ -186,6 +188,7 @@ async fn assemble(
     let passwords = Passwords::new()?;
     let attempts = Arc::new(Attempts::default());
     let figures = Figures::default();
+    let leaving = CancellationToken::new();
     let pair = PairState {
         zone: zone.clone(),
         journal: journal.clone(),
@@ -193,6 +196,7 @@ async fn assemble(
         attempts: Arc::clone(&attempts),
         sync: sync.cloned(),
         stop: stop.clone(),
+        leaving: leaving.clone(),
         figures: figures.clone(),
     };
     let app = App::new(Parts {
@@ -213,7 +217,7 @@ async fn assemble(
         live: Live::default(),
         leptos: LeptosOptions::builder().output_name("userlock").build(),
         stop: stop.clone(),
-        leaving: CancellationToken::new(),
+        leaving,
     });
     Ok((app, pair))
 }

@@ -1,11 +1,13 @@
 //! What a server does each second, whatever it is asked: its state, what is too old, what the application log is to know.
 
+mod backup;
+
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use userlock_core::{
-    api::{PeerState, Phase, PhaseView, ServerRole},
+    api::{Phase, PhaseView, ServerRole},
     pair::STOOD_STILL_MS,
     server::Note,
 };
@@ -15,14 +17,13 @@ use crate::{
     log::{Episode, Journal, catalogue, details},
     zone::{Zone, monotonic_ms},
 };
+use backup::Backup;
 
 /// From one look to the next.
 const EVERY: Duration = Duration::from_secs(1);
 /// In so many of the 256 parts of the list are closed sessions that are old enough forgotten each second: in all of them
 /// within a minute and a half.
 const FORGET_PARTS: u8 = 3;
-/// A Backup that is silent for so long is told of, in ms.
-const SILENT_MS: u64 = 60_000;
 
 /// Runs until the server stops.
 pub async fn run(zone: Zone, journal: Journal, notes: mpsc::Receiver<Note>, stop: CancellationToken) {
@@ -38,7 +39,7 @@ async fn seconds(zone: &Zone, journal: &Journal) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut last = monotonic_ms();
     let mut part: u8 = 0;
-    let (mut silence, mut refusal, mut disk) = (Episode::default(), Episode::default(), Episode::default());
+    let (mut backup, mut disk) = (Backup::default(), Episode::default());
     // When all records of both were last equal, by this server's clock: what closed before then is known to both.
     let mut equal_at = None;
     loop {
@@ -54,8 +55,7 @@ async fn seconds(zone: &Zone, journal: &Journal) {
             if let Some(phase) = zone.step() {
                 tell_phase(journal, ServerRole::Primary, &phase);
             }
-            watch_refusal(zone, journal, &mut refusal, now);
-            watch_backup(zone, journal, &mut silence, now);
+            backup.watch(zone, journal, now);
         }
         watch_disk(zone, journal, &mut disk);
         journal.missed(zone.take_missed_notes());
@@ -87,41 +87,6 @@ fn tell_phase(journal: &Journal, role: ServerRole, phase: &PhaseView) {
     let kind = if degraded { catalogue::SERVED_DEGRADED } else { catalogue::PHASE_CHANGED };
     let more = details([("phase", &phase.phase.title()), ("waits_for", &phase.waits_for)]);
     journal.record(kind, format!("This {} is {}: {}.", role.title(), phase.phase.title(), phase.reason), more);
-}
-
-/// A Backup that asks and is not let in is no spare either, and it is this server's account that must be mended.
-fn watch_refusal(zone: &Zone, journal: &Journal, refusal: &mut Episode, now: u64) {
-    let Some(stored) = zone.stored_peer() else { return };
-    let more = details([("server", &stored.name), ("address", &stored.address.url), ("account", &stored.account)]);
-    let state = zone.peer().state(now);
-    if state == PeerState::Refused {
-        let message = format!(
-            "The Backup {} asks and is refused: its service account {} is not an administrator of this Primary.",
-            stored.name, stored.account
-        );
-        refusal.fail(journal, catalogue::PEER_REFUSED, &stored.account, message, more);
-    } else if state == PeerState::Up {
-        refusal.heal(journal, catalogue::PEER_UP, format!("The Backup {} takes part again.", stored.name), more);
-    }
-}
-
-/// A dead spare must not be found out on the day it is needed.
-fn watch_backup(zone: &Zone, journal: &Journal, silence: &mut Episode, now: u64) {
-    let Some(stored) = zone.stored_peer() else { return };
-    let last = zone.peer().last_contact();
-    let silent = last.is_some_and(|at| now.saturating_sub(at) >= SILENT_MS);
-    // One that is refused is not silent.
-    let silent = silent && zone.peer().state(now) != PeerState::Refused;
-    let more = details([("server", &stored.name), ("address", &stored.address.url)]);
-    if silent {
-        let message = format!(
-            "The Backup {} has been silent for 60 s: nothing would stand in for this Primary now.",
-            stored.name
-        );
-        silence.fail(journal, catalogue::PEER_SILENT, "silent", message, more);
-    } else if zone.peer().in_contact(now) {
-        silence.heal(journal, catalogue::PEER_UP, format!("The Backup {} is heard of again.", stored.name), more);
-    }
 }
 
 fn watch_disk(zone: &Zone, journal: &Journal, disk: &mut Episode) {

@@ -19,6 +19,7 @@ use common::{
 };
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use userlock_core::{
     api::ServerRole,
     id::{ServerId, ZoneId},
@@ -184,8 +185,9 @@ async fn what_fails_is_named_and_the_field_with_it() {
     assert_eq!(server.get(STATUS).await["state"], "off");
 }
 
-/// Takes a server out of its zone as the program does: it ends, and what is left to do is done. How long the latter took.
-async fn leave(server: Server) -> Duration {
+/// Takes a server out of its zone as the program does: it ends, and what is left to do is done. How long the latter took,
+/// and the directory.
+async fn leave(server: Server) -> (Duration, TempDir) {
     let why = json!({ "reason": "the machine is needed elsewhere" });
     let left = server.admin(Method::POST, "/api/v1/server/leave").json(&why).send().await.unwrap();
     assert_eq!(left.status(), StatusCode::ACCEPTED, "{}", left.text().await.unwrap());
@@ -194,7 +196,7 @@ async fn leave(server: Server) -> Duration {
     let folder = userlock_service::setup::complete_leaving(dir.path()).await.unwrap().unwrap();
     let took = begun.elapsed();
     assert!(folder.join("state.sqlite").exists() && !dir.path().join("state.sqlite").exists());
-    took
+    (took, dir)
 }
 
 #[tokio::test]
@@ -221,16 +223,31 @@ async fn a_server_that_leaves_its_zone_takes_its_mark_out_of_its_database() {
     leave(Server::begin(copied.await).await).await;
     assert_eq!(marks().await, 1);
 
-    leave(primary).await;
+    let (_, free) = leave(primary).await;
     assert_eq!(marks().await, 0);
+    assert!(!free.path().join("mark-left.json").exists());
     let other = Server::prepare(ServerRole::Primary, ZoneId([2; 16]), ServerId([7; 16]), |_| {}).await;
     let other = Server::begin(other).await;
     let used = set(&other, &there).await;
     assert_eq!(used.status(), StatusCode::OK, "{}", used.text().await.unwrap());
 
-    // One that is gone holds nobody up.
+    // One that is gone holds nobody up; the server that comes next says so, once.
+    let port = cluster.port;
     drop(cluster);
-    assert!(leave(other).await < Duration::from_secs(15));
+    let (took, dir) = leave(other).await;
+    assert!(took < Duration::from_secs(15));
+    let fresh = Server::prepare(ServerRole::Primary, ZoneId([3; 16]), ServerId([8; 16]), |_| {}).await;
+    for file in std::fs::read_dir(fresh.path()).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), dir.path().join(file.file_name())).unwrap();
+    }
+    let next = Server::begin(dir).await;
+    next.wait_for_log(1507, 1).await;
+    let told = next.get("/api/v1/application-log?id=1507").await.to_string();
+    assert!(told.contains(&format!("shared on 127.0.0.1:{port}")) && !told.contains(PASSWORD), "{told}");
+    assert!(!next.dir.path().join("mark-left.json").exists());
+    let next = next.restart().await;
+    next.wait_for_log(1507, 1).await;
 }
 
 #[tokio::test]

@@ -133,12 +133,68 @@ async fn a_backups_own_section_is_its_own() {
         ("interval_seconds", json!(0)),
         ("interval_seconds", json!(86_401)),
         ("primary_url", json!("nonsense")),
+        ("primary_url", json!("http://127.evil.example")),
+        ("primary_url", json!("http://localhost:x@evil.example/")),
+        ("primary_url", json!("http://127.0.0.1\\@evil.example/")),
+        ("primary_url", json!("https://primary.example/path")),
+        ("primary_url", json!("https://1.2.3.4.5.6")),
+        // An https address without a certificate.
+        ("primary_fingerprint", json!("")),
         ("service_account", json!("another")),
         ("primary_fingerprint", json!("ab")),
     ] {
-        let refused = problem(put(&|body| body[name] = value.clone()).await).await;
+        let refused = problem(
+            put(&|body| {
+                if name == "primary_fingerprint" {
+                    body["primary_url"] = json!("https://primary.example:8443");
+                } else {
+                    body["primary_fingerprint"] = json!("ab".repeat(32));
+                }
+                body[name] = value.clone();
+            })
+            .await,
+        )
+        .await;
         assert_eq!(refused, (422, "invalid_field".into(), Some(name.into())), "{value}");
     }
+}
+
+#[tokio::test]
+async fn only_an_administrator_says_who_gets_a_backups_token() {
+    let server = Server::backup().await;
+    let put = async |token: &str, change: &dyn Fn(&mut Value)| {
+        let mut body = server.get(SYNCHRONIZATION).await;
+        change(&mut body);
+        let etag = server.etag(SYNCHRONIZATION).await;
+        let request = server.plain(Method::PUT, SYNCHRONIZATION).bearer_auth(token);
+        request.header("if-match", etag).json(&body).send().await.unwrap()
+    };
+    let (writer, administrator) = ("ult_write-settings", "ult_administrator");
+    let to = |url: &'static str, fingerprint: String| {
+        move |body: &mut Value| {
+            (body["primary_url"], body["primary_fingerprint"]) = (json!(url), json!(fingerprint));
+        }
+    };
+    let refused = async |change: &dyn Fn(&mut Value)| {
+        let before = server.fingerprint_of_state().await;
+        let why = problem(put(writer, change).await).await;
+        assert_eq!((why.0, why.1.as_str()), (403, "beyond_own_rights"));
+        assert_eq!(server.fingerprint_of_state().await, before);
+    };
+    let pin = || "ab".repeat(32);
+    // It is plain HTTP from the beginning: another port has another listener.
+    refused(&to("http://127.0.0.1:9999", String::new())).await;
+    refused(&to("https://primary.example:8443", pin())).await;
+    assert_eq!(put(administrator, &to("https://primary.example:8443", pin())).await.status(), StatusCode::OK);
+    refused(&to("http://127.0.0.1:9999", pin())).await;
+    refused(&to("http://127.0.0.1:9999", String::new())).await;
+    refused(&to("https://primary.example:8443", String::new())).await;
+    refused(&to("https://primary.example:8443", "cd".repeat(32))).await;
+    // Whoever has the same certificate is the same server, and the rest of the section is anybody's who may write it.
+    assert_eq!(put(writer, &to("https://primary.example:9000", pin())).await.status(), StatusCode::OK);
+    assert_eq!(put(writer, &|body| body["interval_seconds"] = json!(7)).await.status(), StatusCode::OK);
+    assert_eq!(put(administrator, &to("http://127.0.0.1:9999", String::new())).await.status(), StatusCode::OK);
+    assert_eq!(put(writer, &|body| body["interval_seconds"] = json!(8)).await.status(), StatusCode::OK);
 }
 
 #[tokio::test]

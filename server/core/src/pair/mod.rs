@@ -133,11 +133,13 @@ impl Phases {
         let heard = facts.primary_contact.max(facts.refused).unwrap_or(0);
         let lost = now.saturating_sub(heard.max(self.entered_as_backup()));
         let refused = facts.refused > facts.primary_contact;
+        // Whoever is refused hears nothing of whether the Primary serves: what was heard before, if anything, is no answer.
+        let returns = !facts.primary_serves && !refused;
         let agent_came = facts.agent_came.is_some_and(|at| now.saturating_sub(at) <= lost);
         let takes_over = lost >= TAKEOVER_MS || (lost >= TAKEOVER_WITH_AGENT_MS && agent_came);
         let (phase, reason, waits) = if !facts.joined {
             (Phase::Joining, "this server has just been set up as Backup", "its first Sessions synchronization")
-        } else if takes_over || (self.view.phase == Phase::Takeover && (lost >= DOWN_MS || !facts.primary_serves)) {
+        } else if takes_over || (self.view.phase == Phase::Takeover && (lost >= DOWN_MS || returns)) {
             (Phase::Takeover, "the Primary does not answer", "the Primary to serve again")
         } else if facts.paused {
             (Phase::Paused, "an administrator has paused synchronization", "an administrator to resume it")
@@ -221,6 +223,19 @@ mod tests {
         assert_eq!(phases.phase(), Phase::Takeover);
         assert!(phases.step_backup(refused(160_000), 160_500, 0), "it answers again");
         assert_eq!((phases.phase(), phases.view().reason.as_str()), (Phase::Standby, REFUSED));
+    }
+
+    #[test]
+    fn a_backup_that_has_not_heard_the_primary_serve_ends_its_takeover_when_it_is_refused() {
+        // Since its start it has heard nothing; or what it heard last was that the Primary does not serve.
+        for primary_contact in [None, Some(1000)] {
+            let facts = BackupFacts { joined: true, primary_contact, ..Default::default() };
+            let mut phases = Phases::backup(true, 0, 0);
+            assert!(phases.step_backup(facts, 70_000, 0));
+            assert_eq!(phases.phase(), Phase::Takeover);
+            assert!(phases.step_backup(BackupFacts { refused: Some(80_000), ..facts }, 80_500, 0));
+            assert_eq!((phases.phase(), phases.view().reason.as_str()), (Phase::Standby, REFUSED));
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The settings of one server alone. No synchronization ever touches them.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use serde::{Deserialize, Serialize};
 
 use super::{Database, Email, FieldError};
@@ -40,8 +42,78 @@ impl OwnSettings {
 pub struct PrimaryAddress {
     /// `https://NAME:PORT`; `http://` on a loopback address only.
     pub url: String,
-    /// The SHA-256 fingerprint of its certificate in hex; empty for plain HTTP.
+    /// The SHA-256 fingerprint of its certificate in hex; nothing is known by it over plain HTTP.
     pub fingerprint: String,
+}
+
+impl PrimaryAddress {
+    /// Whether it is plain HTTP: whoever listens there gets this Backup's token in clear.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        !self.url.starts_with("https://")
+    }
+
+    /// Checks both fields. The address is `SCHEME://HOST` or `SCHEME://HOST:PORT` and nothing else, so that whoever reads
+    /// it takes the same part of it for the host.
+    ///
+    /// # Errors
+    /// The first [`FieldError`], named as the section names it.
+    pub fn check(&self) -> Result<(), FieldError> {
+        let wrong = |message: &str| FieldError::new("primary_url", message);
+        let shape = "must be an address such as https://server.example:8443, without a path";
+        let (scheme, rest) = self.url.split_once("://").ok_or_else(|| wrong(shape))?;
+        let authority = rest.strip_suffix('/').unwrap_or(rest);
+        let (host, port) = host_and_port(authority).ok_or_else(|| wrong(shape))?;
+        let fits = self.url.len() <= 512 && is_host(host) && port.is_none_or(is_port);
+        match scheme {
+            "https" | "http" if !fits => Err(wrong(shape)),
+            "https" if !is_fingerprint(&self.fingerprint) => Err(FieldError::new(
+                "primary_fingerprint",
+                "must be the SHA-256 fingerprint of the Primary's certificate for an https address",
+            )),
+            "https" => Ok(()),
+            "http" if is_loopback(host) => Ok(()),
+            "http" => Err(wrong("plain HTTP goes to a loopback address only: use https://")),
+            _ => Err(wrong(shape)),
+        }
+    }
+}
+
+/// `[::1]:8443` and `server.example:8443`, each with or without the port.
+fn host_and_port(authority: &str) -> Option<(&str, Option<&str>)> {
+    if authority.starts_with('[') {
+        let end = authority.find(']')?.checked_add(1)?;
+        let (host, rest) = authority.split_at_checked(end)?;
+        return if rest.is_empty() { Some((host, None)) } else { Some((host, Some(rest.strip_prefix(':')?))) };
+    }
+    Some(authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))))
+}
+
+fn is_host(host: &str) -> bool {
+    if let Some(bare) = bracketed(host) {
+        return bare.parse::<Ipv6Addr>().is_ok();
+    }
+    !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+}
+
+fn is_port(port: &str) -> bool {
+    port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port != 0)
+}
+
+/// A name that begins as a loopback address does is none.
+fn is_loopback(host: &str) -> bool {
+    let ip = bracketed(host).unwrap_or(host).parse::<IpAddr>();
+    host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+}
+
+fn bracketed(host: &str) -> Option<&str> {
+    host.strip_prefix('[')?.strip_suffix(']')
+}
+
+/// Whether a text is a SHA-256 fingerprint as it is kept: 64 lower-case hexadecimal digits.
+#[must_use]
+pub fn is_fingerprint(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'))
 }
 
 /// Section `synchronization` of a Backup.
@@ -74,18 +146,7 @@ impl Synchronization {
         if !(1..=86_400).contains(&self.interval_seconds) {
             return Err(FieldError::new("interval_seconds", "must be from 1 to 86400 (24 hours)"));
         }
-        let url = &self.primary.url;
-        let host = url.strip_prefix("http://").map(|rest| rest.split(['/', '?']).next().unwrap_or_default());
-        let name =
-            host.map(|h| h.rsplit_once(':').map_or(h, |(name, port)| if port.ends_with(']') { h } else { name }));
-        if name.is_some_and(|n| n != "localhost" && !n.starts_with("127.") && n != "[::1]") {
-            let message = "plain HTTP goes to a loopback address only: use https://";
-            return Err(FieldError::new("primary_url", message));
-        }
-        if url.len() > 512 || !(url.starts_with("https://") || url.starts_with("http://")) {
-            return Err(FieldError::new("primary_url", "must be an address such as https://server.example:8443"));
-        }
-        Ok(())
+        self.primary.check()
     }
 }
 
@@ -101,5 +162,53 @@ mod tests {
         assert_eq!(own.database_of(ServerRole::Primary).kind, DatabaseKind::Sqlite);
         assert_eq!(own.database_of(ServerRole::Backup).kind, DatabaseKind::Off);
         assert_eq!(own.etag(), "\"own-3\"");
+    }
+    #[test]
+    fn an_address_is_read_whole_or_refused() {
+        let checked = |url: &str, fingerprint: &str| {
+            let primary = PrimaryAddress { url: url.to_owned(), fingerprint: fingerprint.to_owned() };
+            Synchronization::of(primary, "admin".to_owned()).check().map_err(|error| error.field)
+        };
+        let good = "ab".repeat(32);
+        for url in
+            ["https://primary.example:8443", "https://my_primary/", "https://10.0.0.1:1", "https://[2001:db8::1]:8443"]
+        {
+            assert_eq!(checked(url, &good), Ok(()), "{url}");
+            for none in ["", "ab", &"zz".repeat(32), &good.to_uppercase()] {
+                assert_eq!(checked(url, none), Err("primary_fingerprint".to_owned()), "{url} {none}");
+            }
+        }
+        for url in ["http://127.0.0.1:8443", "http://127.8.8.8", "http://localhost:1/", "http://[::1]:8443"] {
+            assert_eq!(checked(url, ""), Ok(()), "{url}");
+        }
+        for url in [
+            "",
+            "primary:8443",
+            "ftp://127.0.0.1",
+            "http://127.evil.example",
+            "http://localhost:x@evil.example/",
+            "http://127.0.0.1@evil.example",
+            "http://127.0.0.1\\@evil.example",
+            "http://127.0.0.1#.evil.example",
+            "http://localhost.evil.example",
+            "http://[::1].evil.example",
+            "http://[::1",
+            "http://10.0.0.1:1",
+            "http://127.0.0.1:",
+            "http://127.0.0.1:0",
+            "http://127.0.0.1:+1",
+            "http://127.0.0.1:65536",
+            "http:///127.0.0.1",
+            "https://",
+            "https://:8443",
+            "https://a b",
+            "https://u:p@primary.example",
+            "https://primary.example/path",
+            "https://primary.example?x",
+            "https://primary.example\n",
+            &format!("https://{}", "a".repeat(520)),
+        ] {
+            assert_eq!(checked(url, &good), Err("primary_url".to_owned()), "{url}");
+        }
     }
 }

@@ -157,4 +157,11 @@ mod tests {
             assert_eq!(database.released.load(Ordering::SeqCst), released);
         }
     }
+    #[tokio::test]
+    async fn a_database_that_does_not_close_is_left() {
+        let database = Hanging { marked: None, released: AtomicU32::new(0) };
+        let begun = Instant::now();
+        let closed = tokio::time::timeout(CLOSE_LIMIT + Duration::from_secs(5), close(&database)).await;
+        assert!(closed.is_ok() && begun.elapsed() >= CLOSE_LIMIT, "it is waited for, and not for ever");
+    }
 }

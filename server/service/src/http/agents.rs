@@ -64,6 +64,8 @@ pub struct PairState {
     pub sync: Option<Synchronizer>,
     /// Cancelled when the server stops: polls that wait are answered then.
     pub stop: CancellationToken,
+    /// Cancelled when an administrator has taken this server out of its zone.
+    pub leaving: CancellationToken,
     /// Counters for Prometheus.
     pub figures: Figures,
 }

@@ -260,6 +260,9 @@ catalogue! {
     1506 DATABASE_OF_OTHER_SERVER Error
         "The Database that is set belongs to another server, by the mark in it: it stays off, and nothing was written to it. Everything else goes on."
         "Name another database under Properties > Database; the same database server will do. The details name the server that uses this one."
+    1507 DATABASE_MARK_LEFT Warning
+        "The server that was here before could not take its mark out of its Database when it left its zone: the database may still be refused to any other server."
+        "The details say which database and why. To use it again, take the mark away as its owner, with no server using it: delete from userlock.mark in PostgreSQL, delete from userlock_mark in SQLite."
 }
 
 /// The kind with this id.

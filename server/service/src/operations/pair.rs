@@ -45,19 +45,25 @@ impl App {
     /// 409 on a Primary that has a Backup, 422, 503 when it cannot be noted on the disk; then it has not left.
     pub async fn leave_zone(&self, by: &str, reason: &str) -> Answer<()> {
         let reason = typed_reason(reason)?;
-        if self.role() == ServerRole::Primary
-            && let Some(peer) = self.zone.stored_peer()
-        {
-            let detail = format!(
-                "{} is the Backup of this zone and would be left without a Primary. Remove it first. Nothing was changed.",
-                peer.name
-            );
-            return Err(problem::conflict("has_a_backup", "The zone has a Backup", detail));
-        }
+        self.must_have_no_backup()?;
         let (app, by, reason) = (self.clone(), by.to_owned(), reason.to_owned());
         // Whoever asked may go away meanwhile: the Primary must not be told of what then does not happen.
         let left = tokio::spawn(async move { app.leave_now(&by, &reason).await });
         left.await.map_err(|_| problem::internal())?
+    }
+
+    /// Refuses on a Primary that has a Backup.
+    fn must_have_no_backup(&self) -> Answer<()> {
+        match self.zone.stored_peer() {
+            Some(peer) if self.role() == ServerRole::Primary => {
+                let detail = format!(
+                    "{} is the Backup of this zone and would be left without a Primary. Remove it first. Nothing was changed.",
+                    peer.name
+                );
+                Err(problem::conflict("has_a_backup", "The zone has a Backup", detail))
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn leave_now(&self, by: &str, reason: &str) -> Answer<()> {
@@ -67,10 +73,13 @@ impl App {
         }
         // Of two that ask at once the first one is told of.
         let _turn = self.zone.own_turn().lock().await;
+        // Until it has left nobody joins; and one may have, while others had their turn.
+        let _membership = self.zone.membership().lock().await;
         let dir = self.archive.dir().to_owned();
         if is_leaving(&dir) {
             return Ok(());
         }
+        self.must_have_no_backup()?;
         // From here on it has left, also when it is killed: nobody is told what is not so.
         let noted = tokio::task::spawn_blocking(move || begin_leaving(&dir, chrono::Utc::now())).await;
         noted.map_err(|_| problem::internal())?.map_err(|error| {

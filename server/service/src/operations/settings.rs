@@ -1,6 +1,8 @@
 //! The sections of the settings.
 
+use userlock_agent::client::{AddressError, client_for};
 use userlock_core::{
+    agent_api::ServerAddress,
     api::{GeneralSection, ReadOnly, Section, ServerRole, SynchronizationSection},
     server::{Input, Output, Refusal as Refused},
     settings::{FieldError, OwnSettings, PrimaryAddress, Right, Rights, Synchronization, ZoneSettings},
@@ -161,7 +163,7 @@ impl App {
     }
 
     /// Changes the section `synchronization`. The service account stays: joining changes it. By which certificate the
-    /// Primary is known only an administrator changes.
+    /// Primary is known, and that it is called over plain HTTP, only an administrator changes.
     ///
     /// # Errors
     /// 403, 404, 412, 422.
@@ -178,14 +180,9 @@ impl App {
                 let joining = "is changed by joining again, with `userlock setup`";
                 return Err(problem::invalid_field("service_account", joining));
             }
-            let known = &present.primary.fingerprint;
-            let fingerprint = if section.primary_fingerprint == *known {
-                section.primary_fingerprint
-            } else {
-                confirmed(rights, &section.primary_fingerprint)?
-            };
+            let primary = PrimaryAddress { url: section.primary_url, fingerprint: section.primary_fingerprint };
             let wanted = Synchronization {
-                primary: PrimaryAddress { url: section.primary_url, fingerprint },
+                primary: known_by(rights, &present.primary, primary)?,
                 enabled: section.enabled,
                 interval_seconds: section.interval_seconds,
                 continuous: section.continuous,
@@ -204,15 +201,31 @@ impl App {
     }
 }
 
-/// Another certificate for the Primary, which somebody has compared: the token of this Backup goes to whoever has it.
-fn confirmed(rights: Rights, typed: &str) -> Answer<String> {
-    if !rights.include(Right::Administer) {
-        return Err(problem::beyond_own_rights("Whoever says by which certificate the Primary is known"));
+/// Where the Primary is and how it is known, checked as the client reads it that sends this Backup's token there. The token
+/// goes to whoever has the certificate, and over plain HTTP to whoever listens: only an administrator says who that is.
+fn known_by(rights: Rights, present: &PrimaryAddress, mut wanted: PrimaryAddress) -> Answer<PrimaryAddress> {
+    if wanted == *present {
+        return Ok(wanted);
     }
-    normalize_fingerprint(typed).ok_or_else(|| {
-        let wrong = "must be the SHA-256 fingerprint of the Primary's certificate: 64 hexadecimal digits, with or without colons";
-        problem::invalid_field("primary_fingerprint", wrong)
-    })
+    let other_pin = wanted.fingerprint != present.fingerprint;
+    if (other_pin || wanted.is_plain()) && !rights.include(Right::Administer) {
+        return Err(problem::beyond_own_rights("Whoever says how the Primary is known"));
+    }
+    if other_pin && !(wanted.is_plain() && wanted.fingerprint.is_empty()) {
+        wanted.fingerprint = normalize_fingerprint(&wanted.fingerprint).ok_or_else(|| {
+            let wrong = "must be the SHA-256 fingerprint of the Primary's certificate: 64 hexadecimal digits, with or without colons";
+            problem::invalid_field("primary_fingerprint", wrong)
+        })?;
+    }
+    wanted.check()?;
+    let address = ServerAddress::new(wanted.url.clone(), wanted.fingerprint.clone());
+    client_for(&address).map_err(|error| match error {
+        AddressError::NoFingerprint(_) | AddressError::BadFingerprint(_) => {
+            problem::invalid_field("primary_fingerprint", &error.to_string())
+        }
+        error => problem::invalid_field("primary_url", &error.to_string()),
+    })?;
+    Ok(wanted)
 }
 
 fn present_synchronization(own: &OwnSettings) -> Answer<&Synchronization> {

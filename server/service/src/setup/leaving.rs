@@ -15,7 +15,7 @@ use userlock_core::{
     settings::{DEFAULT_ARCHIVE, Database, DatabaseKind, OwnSettings},
 };
 
-use super::note;
+use super::{mark_left::MarkLeft, note};
 use crate::{
     archive::{self, Mark},
     clock, config,
@@ -50,11 +50,27 @@ pub fn is_leaving(dir: &Path) -> bool {
 /// # Errors
 /// What the operating system said; then it has not left.
 pub fn begin_leaving(dir: &Path, now: DateTime<Utc>) -> io::Result<()> {
-    let name = now.format("left-%Y-%m-%d-%H%M%S").to_string();
-    let names = std::iter::once(name.clone()).chain((2..100).map(|n| format!("{name}-{n}")));
-    let folder = names.into_iter().find(|name| !dir.join(name).exists());
-    let folder = folder.ok_or_else(|| io::Error::other(format!("{name} is there already")))?;
+    let folder = free_name(dir, &now.format("left-%Y-%m-%d-%H%M%S").to_string())?;
     note::write(dir, FILE, &Leaving { folder })
+}
+
+/// A name that nothing has in a directory.
+fn free_name(dir: &Path, name: &str) -> io::Result<String> {
+    let names = std::iter::once(name.to_owned()).chain((2..100).map(|n| format!("{name}-{n}")));
+    let free = names.into_iter().find(|name| !dir.join(name).exists());
+    free.ok_or_else(|| io::Error::other(format!("{name} is there already")))
+}
+
+/// The folder that the note names. In the place of a note that cannot be read comes one with a folder of its own: nothing
+/// that was set aside before is overwritten, and a start after this one goes on with the same folder.
+fn folder_of(dir: &Path) -> io::Result<PathBuf> {
+    let is_ours = |name: &String| name.starts_with(PREFIX) && !name.contains('/');
+    if let Some(name) = note::read::<Leaving>(dir, FILE).map(|leaving| leaving.folder).filter(is_ours) {
+        return Ok(dir.join(name));
+    }
+    let folder = free_name(dir, &format!("{PREFIX}unnamed"))?;
+    note::write(dir, FILE, &Leaving { folder: folder.clone() })?;
+    Ok(dir.join(folder))
 }
 
 /// Does what is left to do for a server that has left its zone: takes its mark out of its database, as far as that
@@ -68,10 +84,7 @@ pub async fn complete_leaving(dir: &Path) -> Result<Option<PathBuf>, DirLockErro
         return Ok(None);
     }
     let _lock = DirLock::acquire(dir)?;
-    let named = note::read::<Leaving>(dir, FILE).map(|leaving| leaving.folder);
-    let is_ours = |name: &String| name.starts_with(PREFIX) && !name.contains('/');
-    let name = named.filter(is_ours).unwrap_or_else(|| format!("{PREFIX}unnamed"));
-    let folder = dir.join(name);
+    let folder = folder_of(dir).map_err(|source| DirLockError::File { path: dir.join(FILE), source })?;
     // With the first file that is moved the state cannot be read any more.
     if !folder.exists() {
         release_database(dir).await;
@@ -112,20 +125,31 @@ fn files() -> Vec<String> {
 }
 
 /// Takes this server's mark out of its database, so that another server, or this one in another zone, can use it. One that
-/// does not answer keeps it, and can be freed by hand.
+/// does not answer keeps it, which the next server of this directory tells, and can be freed by hand.
 async fn release_database(dir: &Path) {
-    let (database, me) = match used_database(dir).await {
-        Ok(Some(used)) => used,
-        Ok(None) => return,
-        Err(error) => {
-            tracing::warn!(%error, "which database this server used cannot be read: its mark stays there");
-            return;
-        }
+    let (place, error) = match used_database(dir).await {
+        Ok(Some((database, me))) => match archive::release(dir, &database, &me).await {
+            Ok(released) => {
+                if released {
+                    tracing::info!("this server's mark was taken out of its database");
+                }
+                return MarkLeft::remove(dir);
+            }
+            Err(error) => (place_of(dir, &database), error.to_string()),
+        },
+        Ok(None) => return MarkLeft::remove(dir),
+        Err(error) => (String::new(), format!("which database this server used cannot be read: {error}")),
     };
-    match archive::release(dir, &database, &me).await {
-        Ok(true) => tracing::info!("this server's mark was taken out of its database"),
-        Ok(false) => {}
-        Err(error) => tracing::warn!(%error, "this server's mark stays in its database"),
+    tracing::warn!(error, "this server's mark stays in its database");
+    MarkLeft { place, error, at: clock::now_ms() }.write(dir);
+}
+
+/// A database in words, as far as it is known without asking it.
+fn place_of(dir: &Path, database: &Database) -> String {
+    match database.kind {
+        DatabaseKind::Off => String::new(),
+        DatabaseKind::Sqlite => dir.join(&database.file).display().to_string(),
+        DatabaseKind::Postgres => format!("{} on {}:{}", database.name, database.host, database.port),
     }
 }
 
@@ -189,5 +213,34 @@ mod tests {
             begin_leaving(dir.path(), DateTime::UNIX_EPOCH).unwrap();
             assert_eq!(complete_leaving(dir.path()).await.unwrap(), Some(at("left-1970-01-01-000000-2")));
         }
+    }
+    #[tokio::test]
+    async fn a_note_that_cannot_be_read_overwrites_nothing_that_was_set_aside_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let before = at("left-unnamed");
+        fs::create_dir(&before).unwrap();
+        fs::write(before.join("product.sqlite"), "of the server before").unwrap();
+        for (number, content) in [(2, "one"), (3, "two")] {
+            for file in ["product.sqlite", "server.toml"] {
+                fs::write(at(file), content).unwrap();
+            }
+            fs::write(at(FILE), "{").unwrap();
+            let folder = at(&format!("left-unnamed-{number}"));
+            assert_eq!(complete_leaving(dir.path()).await.unwrap(), Some(folder.clone()));
+            for file in ["product.sqlite", "server.toml"] {
+                assert_eq!(fs::read_to_string(folder.join(file)).unwrap(), content);
+            }
+            assert!(!is_leaving(dir.path()));
+        }
+        assert_eq!(fs::read_to_string(before.join("product.sqlite")).unwrap(), "of the server before");
+        // Cut off after the first file: the folder that was chosen is written down, and the rest goes there too.
+        fs::write(at("product.sqlite"), "three").unwrap();
+        fs::write(at(FILE), r#"{"folder":"elsewhere/left"}"#).unwrap();
+        let folder = at("left-unnamed-4");
+        assert_eq!(folder_of(dir.path()).unwrap(), folder);
+        fs::create_dir(&folder).unwrap();
+        assert_eq!(complete_leaving(dir.path()).await.unwrap(), Some(folder.clone()));
+        assert_eq!(fs::read_to_string(folder.join("product.sqlite")).unwrap(), "three");
     }
 }

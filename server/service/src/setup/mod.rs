@@ -8,6 +8,7 @@ mod failure;
 mod fields;
 mod leaving;
 mod leftover;
+mod mark_left;
 mod note;
 mod place;
 mod primary;
@@ -22,6 +23,7 @@ pub use fields::{
 };
 pub use leaving::{begin_leaving, complete_leaving, is_leaving};
 pub use leftover::Leftover;
+pub use mark_left::tell_mark_left;
 pub use place::{Place, is_set_up};
 pub use primary::make_primary;
 pub use reach::{Own, Reached, reach};

@@ -149,10 +149,23 @@ mod tests {
         let mut before = SqliteConnection::connect_with(&options).await.unwrap();
         let migrations: Vec<_> = state::MIGRATIONS.iter().filter(|m| m.version < 3).cloned().collect();
         sqlx::migrate::Migrator::with_migrations(migrations).run(&mut before).await.unwrap();
-        for document in &documents(3) {
+        // Of those that are damaged none holds the start up.
+        let lacks = |field: &str| {
+            let mut document = serde_json::to_value(&documents(1)[0]).unwrap();
+            document.as_object_mut().unwrap().remove(field);
+            document.to_string()
+        };
+        let damaged = ["no document", "{}", "null", "5", "[]", r#"{"at":9e99,"by":"x","section":"y"}"#]
+            .map(str::to_owned)
+            .into_iter()
+            .chain(["at", "by", "section"].map(lacks))
+            .chain([r#"{"at":99999999999999999999,"by":"x","section":"y"}"#.to_owned()]);
+        let readable = documents(3).into_iter().map(|document| (document.revision.n, serde_json::to_string(&document)));
+        let readable = readable.map(|(n, document)| (n, document.unwrap()));
+        for (n, document) in readable.chain((4..).zip(damaged)) {
             sqlx::query("insert into zone_settings (epoch, n, hash, document) values (1, ?, x'00', ?)")
-                .bind(number(document.revision.n))
-                .bind(serde_json::to_string(document).unwrap())
+                .bind(number(n))
+                .bind(document)
                 .execute(&mut before)
                 .await
                 .unwrap();

@@ -63,6 +63,7 @@ struct Inner {
     own: RwLock<OwnSettings>,
     stored_peer: RwLock<Option<StoredPeer>>,
     own_turn: tokio::sync::Mutex<()>,
+    membership: tokio::sync::Mutex<()>,
 }
 
 /// Why something was not done. Nothing was changed.
@@ -378,6 +379,13 @@ impl Zone {
     #[must_use]
     pub fn own_turn(&self) -> &tokio::sync::Mutex<()> {
         &self.inner.own_turn
+    }
+
+    /// Held by whoever joins and by a server that leaves, from looking at who belongs to the zone to writing it down. Who
+    /// needs [`Self::own_turn`] too takes that first.
+    #[must_use]
+    pub fn membership(&self) -> &tokio::sync::Mutex<()> {
+        &self.inner.membership
     }
 
     /// The other server, as it is remembered.

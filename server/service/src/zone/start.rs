@@ -137,6 +137,7 @@ pub async fn open(
         own: RwLock::new(own_settings),
         stored_peer: RwLock::new(peer),
         own_turn: tokio::sync::Mutex::default(),
+        membership: tokio::sync::Mutex::default(),
     };
     let zone = Zone { inner: Arc::new(inner) };
     let task = Writer::start(zone.clone(), writer, receiver);

@@ -84,10 +84,27 @@ async fn a_server_leaves_its_zone_and_waits_to_be_set_up_anew() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_killed_while_it_leaves_has_left_or_has_not() {
     let mut pair = Pair::new().await;
-    // Killed before it is noted: nothing has happened.
+    // Killed before it is noted, while it waits for its Primary to take what was recorded here last: nothing has happened.
+    let mut pc = Machine::enrol(&pair, "pc").await;
+    pc.log_on("alice", None);
+    pc.send_to(0).await;
+    pair.equal(SOON).await;
+    pair.primary.hang();
+    pc.log_on("bob", None);
+    pc.send_to(1).await;
+    let reason = why();
+    let leaves = pair.backup.post("/api/v1/server/leave", &reason);
+    let answered = tokio::time::timeout(Duration::from_millis(800), leaves).await;
+    assert!(answered.is_err(), "it waits: {answered:?}");
     pair.backup.kill();
+    assert!(!pair.backup.data().join("leaving.json").exists());
+    pair.primary.go_on();
     pair.backup.up().await;
     assert_eq!(pair.backup.view().await["role"], "backup");
+    pair.equal(SOON).await;
+    assert!(pair.primary.logged(1121).await.is_empty());
+    let events = pair.events().await;
+    assert!(events.values().any(|event| event.to_string().contains("bob")), "what waited was handed over");
 
     // Killed after it is noted, when a part of it was set aside.
     pair.backup.kill();

@@ -13,7 +13,7 @@ use crate::store::{product, state};
 const OWN_DATABASES: [&str; 2] = [state::FILE, product::FILE];
 /// What begins with one of these is the program's own: its keys and tokens, the notes of a set-up that is not finished and
 /// of leaving the zone, what the wizard was told, and what was set aside.
-const OWN_FILES: [&str; 10] = [
+const OWN_FILES: [&str; 11] = [
     "lock",
     "local-token",
     "server.",
@@ -22,6 +22,7 @@ const OWN_FILES: [&str; 10] = [
     "unfinished.json",
     "draft.json",
     "leaving.json",
+    "mark-left.json",
     "left-",
     ".",
 ];
