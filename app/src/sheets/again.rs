@@ -31,10 +31,19 @@ pub struct Typed {
 }
 
 impl Typed {
-    /// How much was typed, in bytes.
+    /// How much is kept, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.reason.len() + self.values.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
+        let values = self.values.iter().map(|(name, value)| name.len() + value.len());
+        let problem = self.problem.iter().map(|problem| {
+            let field = problem.field.as_ref().map_or(0, String::len);
+            problem.code.len() + problem.title.len() + problem.detail.len() + field
+        });
+        let checks = self.report.iter().flat_map(|report| &report.checks);
+        let checks = checks.map(|check| check.name.len() + check.detail.len());
+        let secrets = self.secrets.iter().map(String::len);
+        let parts = values.chain(problem).chain(checks).chain(secrets).sum::<usize>();
+        self.form.0.len() + self.form.1.len() + self.etag.len() + self.reason.len() + parts
     }
 
     /// Whether it was typed into the form of this page.
@@ -56,6 +65,8 @@ impl Typed {
     ) -> Option<Self> {
         let (problem, report) = match outcome {
             Ok(saved) => (None, Some(saved.report.clone()?)),
+            // What is deleted is not typed: the page with the button has no such form to show it in.
+            Err(problem) if is_stale(problem) && sent.slug.ends_with("/delete") => return None,
             Err(problem) => (Some(told_beside(problem.clone())), None),
         };
         let sheet = super::laid_out(pages, ports, caller, &sent.slug).await.ok()?;
