@@ -223,6 +223,33 @@ mod tests {
     }
 
     #[test]
+    fn all_that_is_kept_is_counted() {
+        let long = "x".repeat(1000);
+        let small = typed(422);
+        let check = userlock_core::api::Check { name: "connect".into(), ok: None, detail: long.clone() };
+        let grown = |grow: &dyn Fn(&mut Typed)| {
+            let mut typed = typed(422);
+            grow(&mut typed);
+            typed.bytes() - small.bytes()
+        };
+        assert_eq!(grown(&|typed| typed.etag.push_str(&long)), 1000);
+        assert_eq!(grown(&|typed| typed.reason.push_str(&long)), 1000);
+        assert_eq!(grown(&|typed| typed.form.1.push_str(&long)), 1000);
+        assert_eq!(grown(&|typed| typed.problem.as_mut().unwrap().detail.push_str(&long)), 1000);
+        assert_eq!(grown(&|typed| typed.problem.as_mut().unwrap().field = Some(long.clone())), 1000);
+        assert!(grown(&|typed| typed.report = Some(TestReport { ok: false, checks: vec![check.clone()] })) > 1000);
+    }
+
+    #[test]
+    fn a_form_is_printed_without_what_is_in_it() {
+        let given = [("password".to_owned(), "hunter2".to_owned())].into();
+        let sent = Sent { slug: "email".into(), etag: "e".into(), given, reason: "why so".into() };
+        let printed = format!("{sent:?} {sent:#?}");
+        assert!(printed.contains("password") && printed.contains("email"), "{printed}");
+        assert!(!printed.contains("hunter2") && !printed.contains("why so"), "{printed}");
+    }
+
+    #[test]
     fn what_somebody_else_has_changed_is_told_beside_it() {
         let mut shown = sheet();
         typed(412).show(&mut shown);
