@@ -125,9 +125,11 @@ async fn refusals_come_in_their_order() {
     }
 }
 
-/// The forms of the pages: the server function, what the form is of, whether the zone shares that, the address that has its
-/// `ETag`, and a field that is wrong.
-fn forms() -> Vec<(&'static str, String, bool, String, (&'static str, &'static str))> {
+/// A form of a page: its server function, what it is of, whether the zone shares that, the address that has its `ETag`, and
+/// a field that is wrong.
+type Form = (&'static str, String, bool, String, (&'static str, &'static str));
+
+fn forms() -> Vec<Form> {
     let rule = DecisionId([5; 16]).to_string();
     let section = |slug: &'static str, shared, field| {
         ("/fn/change-section", slug.to_owned(), shared, address(slug), (field, "none of these"))
