@@ -58,6 +58,15 @@ pub fn sent_to(event: &web_sys::SubmitEvent) -> String {
     by_button.or_else(by_form).unwrap_or_default()
 }
 
+/// Whether a form is submitted by Enter in a field of this part of it, and not by a click. Then its first button is the
+/// submitter, which nobody sees.
+#[must_use]
+pub fn is_entered_in(event: &web_sys::SubmitEvent, part: &str) -> bool {
+    let by_enter = event.submitter().is_some_and(|button| button.get_attribute("name").as_deref() == Some("by_enter"));
+    let field = || document().active_element()?.closest(part).ok().flatten();
+    by_enter && field().is_some()
+}
+
 /// Sends a form as it would be without a script: another page follows. Whether it is one.
 pub fn send_plainly(form: Option<Element>) -> bool {
     form.and_then(|form| form.dyn_into::<HtmlFormElement>().ok()).is_some_and(|form| form.submit().is_ok())

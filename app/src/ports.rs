@@ -135,6 +135,15 @@ pub trait Ports: Send + Sync {
     /// A section of Properties. 404 when there is none of this name here.
     fn section(&self, slug: String) -> Answer<'_, SectionBody>;
 
+    /// Refuses what stands against a change of a section, whatever it says: 404, 409, 428 for an empty `etag`, 412.
+    fn check_base(&self, slug: String, etag: String) -> Answer<'_, ()>;
+
+    /// The same of a rule.
+    fn check_rule_base(&self, id: RuleId, etag: String) -> Answer<'_, ()>;
+
+    /// Refuses what Security cannot become by these fields, or not by the caller: 403, 422.
+    fn check_security(&self, caller: Caller, fields: serde_json::Map<String, serde_json::Value>) -> Answer<'_, ()>;
+
     /// Changes a section; `etag` is the one that was read.
     fn change_section(
         &self,
@@ -164,15 +173,15 @@ pub trait Ports: Send + Sync {
     /// Why what the zone shares cannot be changed on this server, if so.
     fn read_only(&self) -> Option<ReadOnly>;
 
-    /// Changes the password of the caller's own account, by the present one. The caller's sign-in goes on, others of the
-    /// account end.
+    /// Changes the password of the caller's own account, by the present one. The caller's sign-in goes on by a new cookie,
+    /// whose `Set-Cookie` header this tells; others of the account end.
     fn change_own_password(
         &self,
         caller: Caller,
         current: String,
         new: String,
         reason: Option<String>,
-    ) -> Answer<'_, ()>;
+    ) -> Answer<'_, Option<String>>;
 
     /// On a Primary with a Backup: the account by which the Backup is known here, and the Backup's name.
     fn service_account(&self) -> Option<(String, String)>;
@@ -210,8 +219,16 @@ pub trait Ports: Send + Sync {
     /// One of them.
     fn own_revision(&self, n: u64) -> Answer<'_, OwnRevision>;
 
-    /// Brings back what a section became by one of them, and tells the present `ETag`.
-    fn restore_own(&self, caller: Caller, n: u64, etag: String, reason: Option<String>) -> Answer<'_, String>;
+    /// Brings back what a section became by one of them, and tells the present `ETag`. The password is that which is kept, as
+    /// long as it goes where it was given for, unless one is given; an empty one: none.
+    fn restore_own(
+        &self,
+        caller: Caller,
+        n: u64,
+        etag: String,
+        reason: Option<String>,
+        password: Option<String>,
+    ) -> Answer<'_, String>;
 
     /// Tests the section `email` or `database` with these fields, as they would be written. Nothing is kept. A test
     /// message goes to `to`.
@@ -230,6 +247,9 @@ pub trait Ports: Send + Sync {
 
     /// The events of the product that somebody may want to be told of: id, name and meaning.
     fn events(&self) -> Vec<(u32, &'static str, &'static str)>;
+
+    /// The event with this id, whatever its level.
+    fn event(&self, id: u32) -> Option<(u32, &'static str, &'static str)>;
 
     /// One page of the application log, the newest first.
     fn application_log(&self, query: LogQuery) -> Answer<'_, Page<LogEvent>>;

@@ -39,12 +39,17 @@ test("whoever is signed in changes their own password, and goes on", async ({ da
   provoked.push(/status of 403/);
   await change("not the password", "better horse battery");
   await expect(page.getByText("Your present password is another one.").first()).toBeVisible();
+  const copy = await browser.newContext({ baseURL: pair.primary.url, javaScriptEnabled: scripted, storageState: await context.storageState() });
   await change(PASSWORD, "better horse battery");
   await expect(page.getByText("Your password is changed.")).toBeVisible();
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Overview");
   await page.goto("/sessions");
   await expect(page.getByRole("heading", { level: 1 })).toHaveText(/User sessions/);
   await context.close();
+  const thief = await copy.newPage();
+  await thief.goto("/sessions");
+  await expect(thief, "a copy of the cookie from before").toHaveURL(/\/sign-in/);
+  await copy.close();
   const later = await browser.newContext({ baseURL: pair.primary.url, javaScriptEnabled: scripted });
   const again = await signIn(later, "reader", "better horse battery");
   await expect(again.getByRole("heading", { level: 1 })).toHaveText("Overview");

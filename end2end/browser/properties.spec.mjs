@@ -124,6 +124,47 @@ test("a test is of what stands in the form, and shows each check in its place", 
   expect((await pair.backup.get("/api/v1/settings/email")).server).toBe("");
 });
 
+test("Enter in the recipient's field tests and saves nothing; in another it saves", async ({ dashboard, pair }) => {
+  const before = await pair.backup.get("/api/v1/settings/email");
+  const page = await dashboard(pair.backup, "/properties/email");
+  await page.getByRole("textbox", { name: /^Server/ }).fill("127.0.0.1");
+  await page.getByRole("spinbutton", { name: "Port" }).fill("9");
+  await page.getByLabel(/^From/).fill("userlock@corp.example");
+  const recipient = page.getByLabel(/^Recipient/);
+  await recipient.fill("ops@corp.example");
+  await recipient.press("Enter");
+  await expect(page.locator("#test").getByRole("listitem").filter({ hasText: "Connects" })).toContainText("failed");
+  await expect(page.getByText("Saved, for this server.")).toHaveCount(0);
+  expect(await pair.backup.get("/api/v1/settings/email")).toEqual(before);
+  // Without JavaScript nobody knows in which field Enter was pressed: while there is a recipient it tests.
+  if (!page.scripted) await recipient.fill("");
+  await page.getByRole("spinbutton", { name: "Port" }).press("Enter");
+  await expect(page.getByText("Saved, for this server.")).toBeVisible();
+  expect((await pair.backup.get("/api/v1/settings/email")).server).toBe("127.0.0.1");
+  await pair.backup.change("email", before);
+});
+
+test("an earlier mail server is brought back by the page of its change, which asks for its password", async ({ dashboard, pair, provoked }) => {
+  const before = await pair.backup.get("/api/v1/settings/email");
+  const set = (server, password) => pair.backup.change("email", { server, from: "userlock@corp.example", user: "userlock", password });
+  await set("one.example", "correct horse");
+  await set("two.example", "better horse");
+  const page = await dashboard(pair.backup, "/properties/history");
+  const changes = page.getByRole("table", { name: "This server's own settings" });
+  await changes.getByRole("row").nth(2).getByRole("link").click();
+  const form = page.getByRole("form", { name: "Bring it back" });
+  provoked.push(/status of 422/);
+  await form.getByLabel(/^Reason/).fill("it was quicker");
+  await form.getByRole("button", { name: /^Bring back E-mail/ }).click();
+  await expect(page.getByRole("alert").first()).toContainText("Password: must be the account's password");
+  await expect(form.getByLabel(/^Reason/)).toHaveValue("it was quicker");
+  await form.getByLabel(/^Password/).fill("correct horse");
+  await form.getByRole("button", { name: /^Bring back E-mail/ }).click();
+  await expect(page.getByText(/What change \d+ made is back\./)).toBeVisible();
+  expect(await pair.backup.get("/api/v1/settings/email")).toMatchObject({ server: "one.example", password: { set: true } });
+  await pair.backup.change("email", { ...before, password: "" });
+});
+
 test("who only reads the notifications sees what is told of, and the other events when they want to", async ({ dashboard, pair }) => {
   const before = await pair.primary.get("/api/v1/settings/notifications");
   await pair.primary.change("notifications", { ...before, events: [1203] });

@@ -76,7 +76,10 @@ where
     told_of(outcome, told, None)
 }
 
-/// Takes the form of a page of Properties or of Protected accounts: to change, or to test, what is in it. Without
+/// The longest `ETag` that a form may have, in bytes: no server gives one of half that.
+const MAX_ETAG_BYTES: usize = 128;
+
+/// Takes the form of a page of Properties, of Protected accounts or of one's own account: to change, or to test, what is in it. Without
 /// JavaScript the page that follows has in its form what was typed, unless it was saved.
 pub(super) async fn submit<F>(
     pages: Pages,
@@ -86,7 +89,12 @@ pub(super) async fn submit<F>(
 where
     F: Future<Output = Result<Saved, Problem>> + Send,
 {
-    let (ports, caller) = admit(Right::Write(pages.area()))?;
+    let (ports, caller) = admit(pages.right())?;
+    if sent.etag.len() > MAX_ETAG_BYTES {
+        let detail = "etag: is longer than any that a server gives. Nothing was changed.";
+        let refused = refused::problem(400, "invalid_arguments", "The form could not be read", detail);
+        return told_of(Err(Refused(refused)), told, None);
+    }
     let outcome = call(SharedPorts::clone(&ports), caller.clone(), sent.clone()).await.map_err(by_label);
     let typed = match accepts_html() {
         true => Typed::of(pages, ports, caller, sent, &outcome).await.and_then(kept::keep_form),
@@ -217,6 +225,13 @@ fn send_back(to: Option<&str>, flash: Option<&Flash>) {
     let Ok(json) = serde_json::to_string(&flash) else { return };
     let cookie = format!("{FLASH_COOKIE}={}; Path=/; Max-Age=60; HttpOnly; SameSite=Strict", query::encode(&json));
     if let Ok(value) = HeaderValue::from_str(&cookie) {
+        response.append_header(SET_COOKIE, value);
+    }
+}
+
+/// Gives the answer a `Set-Cookie` header.
+pub(crate) fn set_cookie(cookie: &str) {
+    if let (Some(response), Ok(value)) = (use_context::<ResponseOptions>(), HeaderValue::from_str(cookie)) {
         response.append_header(SET_COOKIE, value);
     }
 }

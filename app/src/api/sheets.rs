@@ -33,7 +33,7 @@ pub async fn rules_sheet(slug: String) -> Result<Sheet, Refused> {
 /// The page of one's own account.
 #[server(name = GetAccountSheet, prefix = "/fn", endpoint = "account-sheet", input = GetUrl, output = Json)]
 pub async fn account_sheet() -> Result<Sheet, Refused> {
-    let call = |ports, caller| async move { sheets::account_sheet(ports, caller).await };
+    let call = |ports, caller| async move { sheets::sheet(Pages::Account, ports, caller, "account").await };
     super::answer::read_as(super::Right::SignedIn, call).await
 }
 
@@ -43,9 +43,9 @@ pub async fn change_own_password(
     form: BTreeMap<String, String>,
     #[server(default)] reason: String,
 ) -> Result<Saved, Refused> {
-    let reason = crate::present::words::given(&reason);
-    let call = |ports, caller| sheets::change_own_password(ports, caller, form, reason);
-    super::answer::act(super::Right::SignedIn, call, super::answer::told).await
+    let sent = Sent { slug: "account".to_owned(), etag: String::new(), given: form, reason };
+    let call = |ports, caller, sent| sheets::change(Pages::Account, ports, caller, sent);
+    super::answer::submit(Pages::Account, sent, call).await
 }
 
 /// Makes, changes or deletes a rule.
@@ -61,16 +61,22 @@ pub async fn change_rule(
     super::answer::submit(Pages::Rules, sent, call).await
 }
 
-/// Changes a section.
+/// Changes a section. Without JavaScript a form that has a test says with `by_enter` that no button was clicked.
 #[server(name = ChangeSection, prefix = "/fn", endpoint = "change-section", output = Json)]
 pub async fn change_section(
     slug: String,
     etag: String,
     form: BTreeMap<String, String>,
     #[server(default)] reason: String,
+    #[server(default)] by_enter: bool,
 ) -> Result<Saved, Refused> {
     let sent = Sent { slug, etag, given: form, reason };
-    let call = |ports, caller, sent| sheets::change(Pages::Properties, ports, caller, sent);
+    let call = |ports, caller, sent: Sent| async move {
+        match by_enter && sheets::is_for_test(&sent) {
+            true => sheets::test(ports, &sent).await,
+            false => sheets::change(Pages::Properties, ports, caller, sent).await,
+        }
+    };
     super::answer::submit(Pages::Properties, sent, call).await
 }
 
@@ -155,10 +161,16 @@ pub async fn discard_certificate(reason: String) -> Result<Saved, Refused> {
 
 /// Brings back what a section of this server became by a change.
 #[server(name = RestoreOwnRevision, prefix = "/fn", endpoint = "restore-own-revision", output = Json)]
-pub async fn restore_own_revision(n: u64, etag: String, #[server(default)] reason: String) -> Result<Saved, Refused> {
-    let reason = crate::present::words::given(&reason);
-    let call = |ports, caller| sheets::restore_own(ports, caller, n, etag, reason);
-    super::answer::act(super::Right::Write(super::Area::Settings), call, super::answer::told).await
+pub async fn restore_own_revision(
+    slug: String,
+    etag: String,
+    // It has a field only where a password is asked for.
+    #[server(default)] form: BTreeMap<String, String>,
+    #[server(default)] reason: String,
+) -> Result<Saved, Refused> {
+    let sent = Sent { slug, etag, given: form, reason };
+    let call = |ports, caller, sent| sheets::change(Pages::OwnChange, ports, caller, sent);
+    super::answer::submit(Pages::OwnChange, sent, call).await
 }
 
 /// Brings back a section as of a revision.

@@ -2,10 +2,11 @@
 
 use userlock_core::api::Problem;
 
-use super::{Outcome, spec::Given};
+use super::{Outcome, Pages, Sent};
 use crate::{
     api::{Caller, Refused, problem},
     ports::SharedPorts,
+    present::words,
     sheet::{Field, Form, Group, Kind, Saved, Sheet},
 };
 
@@ -43,7 +44,7 @@ pub async fn account_sheet(ports: SharedPorts, caller: Caller) -> Outcome<Sheet>
         });
     }
     let form = Form {
-        action: "/fn/change-own-password".into(),
+        action: Pages::Account.action().into(),
         slug: "account".into(),
         editable,
         button: "Change password".into(),
@@ -63,21 +64,20 @@ pub async fn account_sheet(ports: SharedPorts, caller: Caller) -> Outcome<Sheet>
 ///
 /// # Errors
 /// 403, 409, 422 with the field, 429.
-pub async fn change_own_password(
-    ports: SharedPorts,
-    caller: Caller,
-    given: Given,
-    reason: Option<String>,
-) -> Outcome<Saved> {
+pub async fn change_own_password(ports: SharedPorts, caller: Caller, sent: Sent) -> Outcome<Saved> {
     if let Some(why) = ports.read_only() {
         return Err(problem(409, "read_only_on_backup", "This cannot be changed here", &why.reason));
     }
     // Every character of a password counts, spaces too.
-    let [current, new, again] = FIELDS.map(|(name, ..)| given.get(name).cloned().unwrap_or_default());
+    let [current, new, again] = FIELDS.map(|(name, ..)| sent.given.get(name).cloned().unwrap_or_default());
     if new != again {
         return Err(Refused::field("again", "New password again: is not the same. Nothing was changed.").0);
     }
-    ports.change_own_password(caller, current, new, reason).await.map_err(labelled)?;
+    let reason = words::given(&sent.reason);
+    let cookie = ports.change_own_password(caller, current, new, reason).await.map_err(labelled)?;
+    if let Some(cookie) = cookie {
+        crate::api::set_cookie(&cookie);
+    }
     let text = "Your password is changed. Your other sign-ins have ended.";
     Ok(Saved { text: text.into(), to: "/".into(), ..Saved::default() })
 }

@@ -31,10 +31,19 @@ pub struct Typed {
 }
 
 impl Typed {
-    /// How much was typed, in bytes.
+    /// How much is kept, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.reason.len() + self.values.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
+        let values = self.values.iter().map(|(name, value)| name.len() + value.len());
+        let problem = self.problem.iter().map(|problem| {
+            let field = problem.field.as_ref().map_or(0, String::len);
+            problem.code.len() + problem.title.len() + problem.detail.len() + field
+        });
+        let checks = self.report.iter().flat_map(|report| &report.checks);
+        let checks = checks.map(|check| check.name.len() + check.detail.len());
+        let secrets = self.secrets.iter().map(String::len);
+        let parts = values.chain(problem).chain(checks).chain(secrets).sum::<usize>();
+        self.form.0.len() + self.form.1.len() + self.etag.len() + self.reason.len() + parts
     }
 
     /// Whether it was typed into the form of this page.
@@ -56,6 +65,8 @@ impl Typed {
     ) -> Option<Self> {
         let (problem, report) = match outcome {
             Ok(saved) => (None, Some(saved.report.clone()?)),
+            // What is deleted is not typed: the page with the button has no such form to show it in.
+            Err(problem) if is_stale(problem) && sent.slug.ends_with("/delete") => return None,
             Err(problem) => (Some(told_beside(problem.clone())), None),
         };
         let sheet = super::laid_out(pages, ports, caller, &sent.slug).await.ok()?;
@@ -209,6 +220,33 @@ mod tests {
         assert!(secret.is_empty() && note.contains("again"), "{note}");
         assert_eq!(shown.form.unwrap().etag, "then");
         assert_eq!(shown.again.problem.unwrap().detail, "why");
+    }
+
+    #[test]
+    fn all_that_is_kept_is_counted() {
+        let long = "x".repeat(1000);
+        let small = typed(422);
+        let check = userlock_core::api::Check { name: "connect".into(), ok: None, detail: long.clone() };
+        let grown = |grow: &dyn Fn(&mut Typed)| {
+            let mut typed = typed(422);
+            grow(&mut typed);
+            typed.bytes() - small.bytes()
+        };
+        assert_eq!(grown(&|typed| typed.etag.push_str(&long)), 1000);
+        assert_eq!(grown(&|typed| typed.reason.push_str(&long)), 1000);
+        assert_eq!(grown(&|typed| typed.form.1.push_str(&long)), 1000);
+        assert_eq!(grown(&|typed| typed.problem.as_mut().unwrap().detail.push_str(&long)), 1000);
+        assert_eq!(grown(&|typed| typed.problem.as_mut().unwrap().field = Some(long.clone())), 1000);
+        assert!(grown(&|typed| typed.report = Some(TestReport { ok: false, checks: vec![check.clone()] })) > 1000);
+    }
+
+    #[test]
+    fn a_form_is_printed_without_what_is_in_it() {
+        let given = [("password".to_owned(), "hunter2".to_owned())].into();
+        let sent = Sent { slug: "email".into(), etag: "e".into(), given, reason: "why so".into() };
+        let printed = format!("{sent:?} {sent:#?}");
+        assert!(printed.contains("password") && printed.contains("email"), "{printed}");
+        assert!(!printed.contains("hunter2") && !printed.contains("why so"), "{printed}");
     }
 
     #[test]

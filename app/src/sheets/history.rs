@@ -77,8 +77,13 @@ async fn one(ports: SharedPorts, caller: Caller, n: u64, with: Option<u64>) -> O
         table.add = (latest > n)
             .then(|| (format!("/properties/history/{latest}/{n}"), "Compare the present one with it".to_owned()));
     }
-    let back =
-        general.read_only.is_none() && caller.may(Right::Write(Area::Settings)) && revision.section != "security";
+    // To go back takes the right to do so at all, and the right to what it would change.
+    let may = match revision.section.as_str() {
+        "security" => false,
+        "protected-accounts" => caller.may(Right::Write(Area::ProtectedAccounts)),
+        _ => true,
+    };
+    let back = general.read_only.is_none() && caller.may(Right::Write(Area::Settings)) && may;
     let restore = Action {
         action: "/fn/restore-revision".into(),
         button: format!("Bring back {what} as of revision {n}"),

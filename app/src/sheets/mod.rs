@@ -13,10 +13,12 @@ mod security;
 mod spec;
 mod test;
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 use userlock_core::api::{Problem, SectionBody};
 
-pub use again::{Typed, told_beside};
+pub use again::{Typed, told_alone, told_beside};
 pub use sections::SECTIONS;
 pub use spec::Given;
 
@@ -39,16 +41,21 @@ pub enum Pages {
     Security,
     /// Protected accounts.
     Rules,
+    /// A change of this server's own settings.
+    OwnChange,
+    /// One's own account.
+    Account,
 }
 
 impl Pages {
-    /// The area of their rights.
+    /// What their forms need.
     #[must_use]
-    pub fn area(self) -> Area {
+    pub fn right(self) -> Right {
         match self {
-            Self::Properties => Area::Settings,
-            Self::Security => Area::Security,
-            Self::Rules => Area::ProtectedAccounts,
+            Self::Properties | Self::OwnChange => Right::Write(Area::Settings),
+            Self::Security => Right::Write(Area::Security),
+            Self::Rules => Right::Write(Area::ProtectedAccounts),
+            Self::Account => Right::SignedIn,
         }
     }
 
@@ -59,12 +66,14 @@ impl Pages {
             Self::Properties => "/fn/change-section",
             Self::Security => "/fn/change-security",
             Self::Rules => "/fn/change-rule",
+            Self::OwnChange => "/fn/restore-own-revision",
+            Self::Account => "/fn/change-own-password",
         }
     }
 }
 
-/// A form as it came.
-#[derive(Debug, Clone)]
+/// A form as it came. `Debug` shows the names of its fields alone: passwords are among them.
+#[derive(Clone)]
 pub struct Sent {
     /// Which section, or which part of one.
     pub slug: String,
@@ -74,6 +83,13 @@ pub struct Sent {
     pub given: Given,
     /// Why; empty when nothing was told.
     pub reason: String,
+}
+
+impl fmt::Debug for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields: Vec<&String> = self.given.keys().collect();
+        f.debug_struct("Sent").field("slug", &self.slug).field("given", &fields).finish_non_exhaustive()
+    }
 }
 
 /// A cell with a text.
@@ -111,10 +127,11 @@ pub async fn sheet(pages: Pages, ports: SharedPorts, caller: Caller, slug: &str)
 async fn laid_out(pages: Pages, ports: SharedPorts, caller: Caller, slug: &str) -> Outcome<Sheet> {
     match pages {
         Pages::Rules => rules::sheet(ports, caller, slug).await,
+        Pages::Account => account::account_sheet(ports, caller).await,
         Pages::Security => security::sheet(ports, caller, part_of_security(slug)).await,
         Pages::Properties if slug == "certificate" => certificate::sheet(ports, caller).await,
         Pages::Properties if slug == "role" => own::role_sheet(ports, caller).await,
-        Pages::Properties => match slug.strip_prefix("history") {
+        Pages::Properties | Pages::OwnChange => match slug.strip_prefix("history") {
             Some(rest) => history::sheet(ports, caller, rest).await,
             None => section_sheet(ports, caller, slug).await,
         },
@@ -142,8 +159,10 @@ async fn section_sheet(ports: SharedPorts, caller: Caller, slug: &str) -> Outcom
     let mut tables = Vec::new();
     match slug {
         "database" => tables.push(own::database_table(&ports).await?),
-        "notifications" if editable => form.groups.push(notifications::boxes(&ports.events(), &value)),
-        "notifications" => tables = notifications::tables(&ports.events(), &value),
+        "notifications" if editable => {
+            form.groups.push(notifications::boxes(&notifications::shown(&ports, &value), &value))
+        }
+        "notifications" => tables = notifications::tables(&notifications::shown(&ports, &value), &value),
         _ => {}
     }
     let makes_keys = slug == "agents" && read_only.is_none() && caller.may(Right::Write(Area::Agents));
@@ -159,12 +178,19 @@ async fn section_sheet(ports: SharedPorts, caller: Caller, slug: &str) -> Outcom
     })
 }
 
-/// Writes what a form gives. A server that refuses every change says so first, whatever the fields are.
+/// Writes what a form gives. A server that refuses every change says so first, then whoever was overtaken is told,
+/// whatever the fields are.
 ///
 /// # Errors
 /// 403, 404, 409, 412, 422 with the field.
 pub async fn change(pages: Pages, ports: SharedPorts, caller: Caller, sent: Sent) -> Outcome<Saved> {
+    changed(pages, ports, caller, sent).await.map_err(told_alone)
+}
+
+async fn changed(pages: Pages, ports: SharedPorts, caller: Caller, sent: Sent) -> Outcome<Saved> {
     let section = match pages {
+        Pages::Account => return account::change_own_password(ports, caller, sent).await,
+        Pages::OwnChange => return own::restore(ports, caller, sent).await,
         Pages::Properties => &sent.slug,
         Pages::Security => "security",
         // The rules are read-only where the zone's other settings are.
@@ -174,21 +200,21 @@ pub async fn change(pages: Pages, ports: SharedPorts, caller: Caller, sent: Sent
     if let Some(why) = &body.read_only {
         return Err(crate::api::problem(409, "read_only_on_backup", "This cannot be changed here", &why.reason));
     }
-    let saved = match pages {
-        Pages::Properties => change_section(ports, caller, sent, &body.value).await,
+    match pages {
         Pages::Security => change_security(ports, caller, sent, body).await,
         Pages::Rules => {
             let reason = words::given(&sent.reason);
             rules::change(ports, caller, sent.slug, sent.etag, sent.given, reason).await
         }
-    };
-    saved.map_err(again::told_alone)
+        _ => change_section(ports, caller, sent, &body.value).await,
+    }
 }
 
 /// Writes a section as a form gives it.
 async fn change_section(ports: SharedPorts, caller: Caller, sent: Sent, before: &Value) -> Outcome<Saved> {
     let Sent { slug, etag, given, reason } = sent;
     let spec = sections::section(&slug).ok_or_else(nothing)?;
+    ports.check_base(slug.clone(), etag.clone()).await?;
     let mut fields = spec::written(spec.groups, &given, before).map_err(|refused| refused.0)?;
     let text = match slug.as_str() {
         "email" | "database" => "Saved, for this server.",
@@ -235,31 +261,35 @@ async fn change_security(ports: SharedPorts, caller: Caller, sent: Sent, body: S
     }
     // A button of a table does not depend on what else has changed meanwhile.
     let etag = if part == "tokens/revoke" { body.etag.clone() } else { sent.etag.clone() };
+    ports.check_base("security".to_owned(), etag.clone()).await?;
     let mut section: Map<String, Value> = body.value.as_object().cloned().unwrap_or_default();
     let (text, to) = security::put(part, &sent.given, &mut section).map_err(|refused: Refused| refused.0)?;
+    // Nobody is asked to confirm what is refused all the same.
+    ports.check_security(caller.clone(), section.clone()).await.map_err(of_one_form)?;
     security::Precious::of(&ports, &caller).confirmed(part, &body.value, &section, &sent.given)?;
     let changed = ports.change_section(caller, "security".to_owned(), etag, section, reason).await;
-    let changed = changed.map_err(|mut problem| {
-        if let Some(rest) = problem.detail.strip_prefix("session_minutes:") {
-            problem.detail = format!("Session length:{rest}");
-        }
-        // The form has one account or one role, and calls its fields otherwise than the list of all of them.
-        for list in ["accounts", "roles", "tokens"] {
-            if let Some(rest) = problem.detail.strip_prefix(&format!("{list}: ")) {
-                problem.field = Some(if rest.contains("password") { "password" } else { "name" }.to_owned());
-                let mut letters = rest.chars();
-                problem.detail =
-                    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
-                break;
-            }
-        }
-        problem
-    })?;
+    let changed = changed.map_err(of_one_form)?;
     Ok(Saved { etag: changed.etag, text, to, ..Saved::default() })
 }
 
-pub use account::{account_sheet, change_own_password};
+/// A problem of Security that calls its field as the form of one account or one role does.
+fn of_one_form(mut problem: Problem) -> Problem {
+    if let Some(rest) = problem.detail.strip_prefix("session_minutes:") {
+        problem.detail = format!("Session length:{rest}");
+    }
+    for list in ["accounts", "roles", "tokens"] {
+        if let Some(rest) = problem.detail.strip_prefix(&format!("{list}: ")) {
+            problem.field = Some(if rest.contains("password") { "password" } else { "name" }.to_owned());
+            let mut letters = rest.chars();
+            problem.detail =
+                letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
+            break;
+        }
+    }
+    problem
+}
+
 pub use certificate::{discard as discard_certificate, prepare as prepare_certificate, take_up as use_certificate};
 pub use history::restore;
-pub use own::{leave_zone, make_key, remove_backup, restore_own};
-pub use test::test;
+pub use own::{leave_zone, make_key, remove_backup};
+pub use test::{is_for_test, test};

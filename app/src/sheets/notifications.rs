@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{cell, columns, spec::Given};
 use crate::{
+    ports::SharedPorts,
     present::number::counted,
     sheet::{Field, Group, Kind, Row, Table},
 };
@@ -17,6 +18,21 @@ type Event = (u32, &'static str, &'static str);
 /// What an event is called.
 pub fn name_of((id, name, _): &Event) -> String {
     format!("{id} {}", name.to_lowercase().replace('_', " "))
+}
+
+/// The events that a page shows: those that somebody may want to be told of, and what the section has besides, which was
+/// written by a program: a box that is not there would take it away unseen.
+pub fn shown(ports: &SharedPorts, section: &Value) -> Vec<Event> {
+    let mut events = ports.events();
+    let chosen = section.get("events").and_then(Value::as_array).into_iter().flatten();
+    for id in chosen.filter_map(|id| u32::try_from(id.as_u64()?).ok()) {
+        if !events.iter().any(|(known, ..)| *known == id) {
+            // One that this version does not know stays, too.
+            events.push(ports.event(id).unwrap_or((id, "unknown", "An event that this version does not know.")));
+        }
+    }
+    events.sort_by_key(|(id, ..)| *id);
+    events
 }
 
 fn is_chosen(section: &Value, (id, ..): &Event) -> bool {
@@ -37,7 +53,7 @@ pub fn boxes(events: &[Event], section: &Value) -> Group {
     };
     Group {
         heading: "Events".to_owned(),
-        note: "Warnings and errors of the application log.".to_owned(),
+        note: "Warnings and errors of the application log, and what was chosen over the interface besides.".to_owned(),
         fields: events.iter().map(field).collect(),
     }
 }

@@ -1,13 +1,17 @@
 //! What belongs to a server alone: how its database is, and the changes of its own settings.
 
-use userlock_core::api::{DatabaseState, DatabaseStatus, OwnRevision, ServerRole};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use userlock_core::api::{
+    DatabaseSection, DatabaseState, DatabaseStatus, EmailSection, OwnRevision, Problem, ServerRole,
+};
 
-use super::{Outcome, cell, changes, columns, reason_field, sections::title_of, titled};
+use super::{Outcome, Pages, Sent, cell, changes, columns, nothing, reason_field, sections::title_of, titled};
 use crate::{
     api::{Area, Caller, Right},
     ports::SharedPorts,
-    present::number::grouped,
-    sheet::{Action, Cell, Row, Saved, Sheet, Table},
+    present::{number::grouped, words},
+    sheet::{Action, Cell, Field, Form, Group, Kind, Row, Saved, Sheet, Table},
 };
 
 /// What this server is, and how that is changed.
@@ -140,46 +144,97 @@ pub async fn changes_table(ports: &SharedPorts) -> Outcome<Table> {
     })
 }
 
-/// One change of this server's own settings.
+/// One change of this server's own settings, with the form to go back to it.
 pub async fn change_sheet(ports: SharedPorts, caller: Caller, n: u64) -> Outcome<Sheet> {
     let change = ports.own_revision(n).await?;
-    let etag = ports.section("email".to_owned()).await?.etag;
+    let has_password = matches!(change.section.as_str(), "email" | "database");
+    // All these sections have the same revision, and a Primary has no section `synchronization`.
+    let present = ports.section(if has_password { change.section.clone() } else { "email".to_owned() }).await?;
     let what = title_of(&change.section);
-    let restore = Action {
-        action: "/fn/restore-own-revision".into(),
+    let (told, asked) = password_of(&change, present.value);
+    let note = format!("Makes a new change by which this section is what it became by this one. {told}");
+    let fields = asked.then(|| Field {
+        name: "password".into(),
+        label: "Password".into(),
+        help: "Empty: none.".into(),
+        kind: Kind::Secret,
+        max: 1024,
+        ..Field::default()
+    });
+    let form = Form {
+        action: Pages::OwnChange.action().into(),
+        slug: slug_of(n),
+        etag: present.etag,
+        editable: true,
         button: format!("Bring back {what} as of change {n}"),
-        note: "Makes a new change by which this section is what it became by this one. A password stays as it is now."
-            .into(),
-        hidden: vec![("n".into(), n.to_string()), ("etag".into(), etag)],
-        field: Some(reason_field()),
-        ..Action::default()
+        groups: vec![Group { heading: "Bring it back".into(), note, fields: fields.into_iter().collect() }],
     };
     let reason = change.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     Ok(Sheet {
         title: titled(&format!("Change {n} of this server")),
         note: format!("{} changed {what}{reason}", change.by),
         tables: vec![changes::own_table(&change)],
-        actions: if caller.may(Right::Write(Area::Settings)) { vec![restore] } else { Vec::new() },
+        form: caller.may(Right::Write(Area::Settings)).then_some(form),
         ..Sheet::default()
     })
 }
 
-/// Goes back to a change of this server's own settings.
+/// The name of the form to go back to a change.
+fn slug_of(n: u64) -> String {
+    format!("history/own/{n}")
+}
+
+/// What becomes of the section's password when it is brought back, and whether it is asked for.
+fn password_of(change: &OwnRevision, present: Value) -> (&'static str, bool) {
+    let then = change.after.get(&change.section).cloned().unwrap_or_default();
+    let along = match change.section.as_str() {
+        "email" => both::<EmailSection>(then, present).map(|(then, now)| {
+            let stays = then.takes_password_of(&now);
+            (then.password, now.password, stays)
+        }),
+        "database" => both::<DatabaseSection>(then, present).map(|(then, now)| {
+            let stays = then.takes_password_of(&now);
+            (then.password, now.password, stays)
+        }),
+        _ => None,
+    };
+    match along.map(|(then, now, stays)| (then.is_set(), now.is_set(), stays)) {
+        None | Some((false, false, _)) => ("", false),
+        Some((false, true, _)) => ("It had no password then: the one that is kept now is removed.", false),
+        Some((true, true, true)) => ("The password stays as it is now.", false),
+        Some((true, true, false)) => (
+            "The password that is kept now was given for another server, port, account or protection and goes nowhere else: give the one for this.",
+            true,
+        ),
+        Some((true, false, _)) => ("No password is kept now: give the one for this.", true),
+    }
+}
+
+fn both<T: DeserializeOwned>(then: Value, now: Value) -> Option<(T, T)> {
+    Some((serde_json::from_value(then).ok()?, serde_json::from_value(now).ok()?))
+}
+
+/// Goes back to a change of this server's own settings, as its form says.
 ///
 /// # Errors
 /// 404, 412, 422.
-pub async fn restore_own(
-    ports: SharedPorts,
-    caller: Caller,
-    n: u64,
-    etag: String,
-    reason: Option<String>,
-) -> Outcome<Saved> {
-    let etag = ports.restore_own(caller, n, etag, reason).await?;
+pub async fn restore(ports: SharedPorts, caller: Caller, sent: Sent) -> Outcome<Saved> {
+    let n = sent.slug.rsplit('/').next().and_then(|n| n.parse::<u64>().ok()).filter(|n| slug_of(*n) == sent.slug);
+    let n = n.ok_or_else(nothing)?;
+    let password = sent.given.get("password").cloned();
+    let etag = ports.restore_own(caller, n, sent.etag, words::given(&sent.reason), password).await.map_err(labelled)?;
     Ok(Saved {
         etag,
         text: format!("What change {n} made is back."),
         to: "/properties/history".into(),
         ..Saved::default()
     })
+}
+
+/// A problem that calls the password as the form does. Other fields are not in it.
+fn labelled(mut problem: Problem) -> Problem {
+    if let Some(rest) = problem.detail.strip_prefix("password:") {
+        problem.detail = format!("Password:{rest}");
+    }
+    problem
 }

@@ -268,16 +268,22 @@ pub async fn change(
 ) -> Outcome<Saved> {
     let saved = |text: String| Saved { text, to: HOME.into(), ..Saved::default() };
     if let Some(id) = slug.strip_suffix("/delete") {
-        let id = id.parse().map_err(|_| no_rule())?;
+        let id: RuleId = id.parse().map_err(|_| no_rule())?;
+        ports.check_rule_base(id, etag.clone()).await?;
         ports.delete_protected_account(caller, id, etag, reason).await?;
         return Ok(saved("The rule is deleted. It holds no longer from the next logon.".into()));
     }
+    let id: Option<RuleId> = match slug.as_str() {
+        "new" => None,
+        id => Some(id.parse().map_err(|_| no_rule())?),
+    };
+    if let Some(id) = id {
+        ports.check_rule_base(id, etag.clone()).await?;
+    }
     let input = input(&given, reason).map_err(|refused| refused.0)?;
-    let view = if slug == "new" {
-        ports.create_protected_account(caller, input).await
-    } else {
-        let id = slug.parse().map_err(|_| no_rule())?;
-        ports.change_protected_account(caller, id, etag, input).await
+    let view = match id {
+        None => ports.create_protected_account(caller, input).await,
+        Some(id) => ports.change_protected_account(caller, id, etag, input).await,
     };
     let view = view.map_err(labelled)?;
     Ok(saved(format!("The rule for {} is saved. It holds from the next logon.", view.account.subject)))

@@ -30,6 +30,13 @@ pub fn of(slug: &str) -> Option<Test> {
     Some(Test { action: "/fn/test-section".into(), button: button.into(), note: NOTE.into(), fields })
 }
 
+/// Whether Enter in this form tests it: when something stands in a field that is the test's alone. Without JavaScript nobody
+/// knows in which field Enter was pressed, and a test saves nothing.
+pub fn is_for_test(sent: &Sent) -> bool {
+    let fields = of(&sent.slug).map(|test| test.fields).unwrap_or_default();
+    fields.iter().any(|field| sent.given.get(&field.name).is_some_and(|text| !text.trim().is_empty()))
+}
+
 /// Tests a section as a form gives it. Nothing is saved.
 ///
 /// # Errors

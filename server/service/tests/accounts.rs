@@ -49,6 +49,13 @@ async fn page(server: &Server, cookie: &str, path: &str) -> String {
     response.text().await.unwrap()
 }
 
+/// The cookie that an answer sets first.
+fn cookie_of(response: &Response) -> String {
+    let cookie = response.headers().get("set-cookie").expect("a cookie").to_str().unwrap();
+    assert!(cookie.contains("; HttpOnly; SameSite=Lax; Max-Age=604800"), "{cookie}");
+    cookie.split(';').next().unwrap().to_owned()
+}
+
 async fn is_signed_in(server: &Server, cookie: &str) -> bool {
     let response = server.plain(Method::GET, "/api/v1/server").header("cookie", cookie).send().await.unwrap();
     response.status() == StatusCode::OK
@@ -67,13 +74,17 @@ async fn everybody_changes_their_own_password_and_this_sign_in_stays() {
         let (mine, other) = (server.sign_in(account).await, server.sign_in(account).await);
         let done = send(&server, &mine, &json!({ "current": PASSWORD, "new": NEW })).await;
         assert_eq!(done.status(), StatusCode::NO_CONTENT, "{account}");
-        assert!(is_signed_in(&server, &mine).await, "{account}: this sign-in stays");
+        let renewed = cookie_of(&done);
+        assert_eq!(renewed.split('=').next(), mine.split('=').next(), "of the same name");
+        assert!(is_signed_in(&server, &renewed).await, "{account}: this sign-in stays");
+        assert!(!is_signed_in(&server, &mine).await, "{account}: a copy of its cookie from before is worth nothing");
         assert!(!is_signed_in(&server, &other).await, "{account}: the others end");
         assert!(signs_in(&server, account, NEW).await && !signs_in(&server, account, PASSWORD).await);
     }
     let mine = server.sign_in("operator").await;
     let done = send(&server, &mine, &json!({ "current": PASSWORD, "new": NEW, "reason": "seen by others" })).await;
     assert_eq!(done.status(), StatusCode::NO_CONTENT);
+    let (before, mine) = (mine, cookie_of(&done));
     let newest = server.get("/api/v1/revisions?limit=2").await["items"].clone();
     let told = |n: usize| [&newest[n]["section"], &newest[n]["by"], &newest[n]["reason"]].map(Value::clone);
     assert_eq!(told(0), ["security", "operator", "changed their own password: seen by others"]);
@@ -86,6 +97,7 @@ async fn everybody_changes_their_own_password_and_this_sign_in_stays() {
 
     let server = server.restart().await;
     assert!(is_signed_in(&server, &mine).await, "also after a start");
+    assert!(!is_signed_in(&server, &before).await, "also after a start");
     for file in ["state.sqlite", "state.sqlite-wal", "product.sqlite", "product.sqlite-wal"] {
         let stored = std::fs::read(server.dir.path().join(file)).unwrap_or_default();
         assert!(!stored.windows(NEW.len()).any(|part| part == NEW.as_bytes()), "{file} has the password");
@@ -121,9 +133,10 @@ async fn a_password_is_changed_only_by_who_has_it() {
         let (status, _, named) = problem(send(&server, &cookie, &body).await).await;
         assert_eq!((status, named.as_deref()), (422, Some(field)), "{body}");
     }
-    // Ten wrong ones close the door, to sign-ins too; they are counted, not told one by one.
+    // Ten wrong ones close the door, to sign-ins too; each is told.
     for _ in 0..10 {
         let wrong = send(&server, &cookie, &json!({ "current": "wrong", "new": NEW })).await;
+        assert!(!wrong.headers().contains_key("set-cookie"));
         assert_eq!(problem(wrong).await, of(403, "wrong_password", Some("current")));
     }
     let limited = send(&server, &cookie, &good).await;
@@ -132,7 +145,12 @@ async fn a_password_is_changed_only_by_who_has_it() {
     let location = server.sign_in_form("operator", PASSWORD).await.headers()["location"].to_str().unwrap().to_owned();
     assert!(location.starts_with("/sign-in?error=locked"), "{location}");
     assert!(is_signed_in(&server, &cookie).await, "this sign-in has not ended by that");
-    assert_eq!(server.get("/api/v1/application-log?id=1401").await["total"], 0);
+    server.wait_for_log(1407, 10).await;
+    let told = server.get("/api/v1/application-log?id=1407&limit=1").await["items"][0].clone();
+    let details = [&told["details"]["account"], &told["details"]["address"]];
+    assert_eq!(details, ["operator", "127.0.0.1"], "{told}");
+    assert!(told["message"].as_str().unwrap().starts_with("A change of the password of operator"), "{told}");
+    assert_eq!(server.get("/api/v1/application-log?id=1401").await["total"], 0, "no sign-in");
     assert_eq!(server.get("/api/v1/application-log?id=1402").await["total"], 1);
     assert_eq!(server.fingerprint_of_state().await, before);
 
@@ -167,7 +185,14 @@ async fn ones_own_account_has_a_page() {
     assert_eq!((plain.status(), &plain.headers()["location"]), (StatusCode::SEE_OTHER, &"/from-here".parse().unwrap()));
     let plain = form(&server, &cookie, function, false, &fields(PASSWORD, NEW, NEW)).await;
     assert_eq!((plain.status(), &plain.headers()["location"]), (StatusCode::SEE_OTHER, &"/".parse().unwrap()));
-    assert!(is_signed_in(&server, &cookie).await && signs_in(&server, "write-log", NEW).await);
+    let renewed = cookie_of(&plain);
+    assert!(is_signed_in(&server, &renewed).await && signs_in(&server, "write-log", NEW).await);
+    assert!(!is_signed_in(&server, &cookie).await, "the cookie from before");
+    let scripted = form(&server, &renewed, function, true, &fields(NEW, PASSWORD, PASSWORD)).await;
+    let again = cookie_of(&scripted);
+    let told = scripted.text().await.unwrap();
+    assert!(!told.contains(again.split('=').nth(1).unwrap()), "no script sees the cookie: {told}");
+    assert!(is_signed_in(&server, &again).await && !is_signed_in(&server, &renewed).await);
 
     let cookie = backup.sign_in("write-log").await;
     let shown = page(&backup, &cookie, "/account").await;
@@ -235,6 +260,26 @@ async fn nobody_locks_themselves_out_unawares() {
         body["accounts"].as_array_mut().unwrap().retain(|account| account["name"] == "second");
     });
     assert_eq!(gone.await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn who_is_no_administrator_is_asked_too_and_not_before_what_they_may_not_do() {
+    let server = Server::primary().await;
+    let cookie = server.sign_in("write-security").await;
+    let change = async |more: &[(&str, &str)]| {
+        let etag = server.etag("/api/v1/settings/security").await;
+        let slug = [("slug", "security/accounts/write-security"), ("etag", etag.as_str())];
+        let fields: Vec<_> = slug.iter().chain(more).copied().collect();
+        refused(form(&server, &cookie, "/fn/change-security", true, &fields).await).await
+    };
+    let of = |status: u16, code: &str, field: &str| (status, code.to_owned(), field.to_owned());
+    // It would read all, which it may not, and lose the right to write: that it is asked of nobody who is refused.
+    assert_eq!(change(&[("form[role-read_only]", "true")]).await, of(403, "beyond_own_rights", ""));
+    assert_eq!(change(&[("form[role-read-security]", "true")]).await, of(422, "not_confirmed", "know"));
+    let section = server.get("/api/v1/settings/security").await;
+    let accounts = section["accounts"].as_array().unwrap();
+    let own = accounts.iter().find(|account| account["name"] == "write-security").unwrap();
+    assert_eq!(own["roles"], json!(["write-security"]), "nothing was changed");
 }
 
 #[tokio::test]

@@ -72,6 +72,9 @@ fn fields_of(page: &str) -> Vec<(String, String)> {
     let mut fields = Vec::new();
     for (at, _) in form.match_indices(" name=\"") {
         let (tag, rest) = tag_at(form, at);
+        if tag.starts_with("<button") {
+            continue;
+        }
         let name = attribute(tag, "name").unwrap();
         let value = if tag.starts_with("<textarea") {
             rest.split("</textarea>").next().unwrap().to_owned()
@@ -376,4 +379,152 @@ async fn who_only_reads_sees_the_events_that_are_told_and_the_others_folded() {
     assert!(
         page.contains("Told of 1 of") && told < folded && page.find("1206 sync").is_some_and(|other| other > folded)
     );
+}
+
+#[tokio::test]
+async fn an_earlier_mail_server_is_brought_back_by_its_page_with_the_password_that_it_needs() {
+    let server = Server::primary().await;
+    let set = async |name: &str, password: &str| {
+        let changed = server.change("/api/v1/settings/email", |body| {
+            *body = json!({
+                "server": name, "port": 587, "tls": "starttls", "from": "userlock@corp.example", "user": "userlock",
+                "password": password,
+            });
+        });
+        assert_eq!(changed.await.status(), StatusCode::OK);
+    };
+    set("one.example", PASSWORD).await;
+    let (page, function) = ("/properties/history/own/2", "/fn/restore-own-revision");
+    let mut browser = Browser::open(&server, "administrator").await;
+    let shown = browser.page(page).await;
+    assert!(shown.contains("The password stays as it is now.") && !shown.contains("form[password]"), "{shown}");
+    set("two.example", "another-one-5").await;
+    let shown = browser.page(page).await;
+    assert!(shown.contains("goes nowhere else: give the one for this") && shown.contains("form[password]"), "{shown}");
+    let email = async || server.get("/api/v1/settings/email").await;
+    // An account without a password is refused at its field, and the reason stays.
+    let shown = browser.send(page, function, &[("reason", "it was quicker")]).await;
+    let (field, message) = wrong(&shown);
+    assert_eq!(field, "form[password]");
+    assert!(message.starts_with("Password: must be the account"), "{message}");
+    assert_eq!(attribute(tag(&shown, "reason"), "value").as_deref(), Some("it was quicker"));
+    assert_eq!(email().await["server"], "two.example");
+    let shown = browser.send(page, function, &[("reason", "it was quicker"), ("form[password]", PASSWORD)]).await;
+    assert!(shown.contains("What change 2 made is back."), "{shown}");
+    assert_eq!(email().await["server"], "one.example");
+    assert_eq!(server.get("/api/v1/own-revisions").await["items"][0]["reason"], "it was quicker");
+    let reader = Browser::open(&server, "read_only").await.page(page).await;
+    assert!(!reader.contains("Bring back"), "{reader}");
+}
+
+#[tokio::test]
+async fn ones_own_password_is_refused_at_its_field_and_the_reason_stays() {
+    let server = Server::primary().await;
+    let (page, function) = ("/account", "/fn/change-own-password");
+    let mut browser = Browser::open(&server, "operator").await;
+    let good = "better-horse";
+    for (current, new, again, field, told) in [
+        ("wrong-horse", good, good, "form[current]", "Your present password is another one"),
+        (common::PASSWORD, "short", "short", "form[new]", "New password: "),
+        (common::PASSWORD, good, "worse-horse", "form[again]", "New password again: is not the same"),
+    ] {
+        let typed =
+            [("form[current]", current), ("form[new]", new), ("form[again]", again), ("reason", "somebody looked on")];
+        let shown = browser.send(page, function, &typed).await;
+        let (name, message) = wrong(&shown);
+        assert_eq!(name, field);
+        assert!(message.contains(told), "{message}");
+        assert_eq!(attribute(tag(&shown, "reason"), "value").as_deref(), Some("somebody looked on"));
+        for password in [current, new, again] {
+            assert!(!shown.contains(password), "{password}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn events_without_a_box_of_their_own_stay_and_are_shown() {
+    let server = Server::primary().await;
+    let section = "/api/v1/settings/notifications";
+    let set = server.change(section, |body| body["events"] = json!([1005, 1203]));
+    assert_eq!(set.await.status(), StatusCode::OK, "a program may choose events of information");
+    let path = "/properties/notifications";
+    let mut browser = Browser::open(&server, "administrator").await;
+    let shown = browser.page(path).await;
+    assert!(tag(&shown, "form[event-1005]").contains(" checked") && shown.contains("1005 token created"), "{shown}");
+    let reader = Browser::open(&server, "read_only").await.page(path).await;
+    assert!(reader.contains("Told of 2 of") && reader.contains("1005 token created"));
+    let saved = browser.send(path, "/fn/change-section", &[("form[event-1206]", "true")]).await;
+    assert!(saved.contains("Saved."), "{saved}");
+    assert_eq!(server.get(section).await["events"], json!([1005, 1203, 1206]));
+}
+
+#[tokio::test]
+async fn a_stale_deletion_says_nothing_of_what_was_typed() {
+    let server = Server::primary().await;
+    let cookie = server.sign_in("administrator").await;
+    let etag = server.etag("/api/v1/settings/security").await;
+    let changed = server.change("/api/v1/settings/security", |body| body["session_minutes"] = json!(44)).await;
+    assert_eq!(changed.status(), StatusCode::OK);
+    let path = "/properties/security/accounts/operator";
+    let fields = [("slug", "security/accounts/operator/delete"), ("etag", &etag), ("reason", "has left")];
+    let request = server.plain(Method::POST, "/fn/change-security").header("cookie", &cookie);
+    let request = request.header("accept", "text/html").header("origin", &server.url);
+    let response = request.header("referer", format!("{}{path}", server.url)).form(&fields).send().await.unwrap();
+    let flash = response.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let page = Browser { server: &server, sign_in: cookie, flash: Some(flash) }.page(path).await;
+    assert!(page.contains("Nothing was changed: load the page again"), "{page}");
+    assert!(!page.contains("What you typed stands here") && !page.contains("has left"), "{page}");
+}
+
+#[tokio::test]
+async fn rules_are_brought_back_by_who_may_write_them() {
+    let server = Server::primary().await;
+    let rule = json!({ "subject": { "kind": "user", "name": "ann" }, "limits": { "total": 2 } });
+    let made = server.admin(Method::POST, "/api/v1/protected-accounts").json(&rule).send().await.unwrap();
+    assert_eq!(made.status(), StatusCode::CREATED);
+    let changed = server.change("/api/v1/settings/agents", |body| body["heartbeat_seconds"] = json!(11)).await;
+    assert_eq!(changed.status(), StatusCode::OK);
+    for (account, rules, agents) in [
+        ("administrator", true, true),
+        ("write-settings", false, true),
+        ("deny-protected_accounts", false, true),
+        ("read_only", false, false),
+    ] {
+        let browser = Browser::open(&server, account).await;
+        let offered = async |n: u32, what: &str| {
+            browser.page(&format!("/properties/history/{n}")).await.contains(&format!("Bring back {what} as of"))
+        };
+        assert_eq!(offered(2, "Protected accounts").await, rules, "{account}");
+        assert_eq!(offered(3, "Agents").await, agents, "{account}");
+    }
+}
+
+#[tokio::test]
+async fn enter_in_the_field_of_a_test_saves_nothing() {
+    let server = Server::primary().await;
+    let path = "/properties/email";
+    let mut browser = Browser::open(&server, "administrator").await;
+    let page = browser.page(path).await;
+    // The first button is the one that Enter presses.
+    let first = page.split("<form").find(|form| form.contains("name=\"slug\"")).unwrap();
+    let first = first.split("<button").nth(1).unwrap().split('>').next().unwrap();
+    assert!(first.contains("name=\"by_enter\"") && first.contains("tabindex=\"-1\""), "{first}");
+    let typed = [
+        ("form[server]", "127.0.0.1"),
+        ("form[port]", "9"),
+        ("form[tls]", "none"),
+        ("form[from]", "userlock@corp.example"),
+        ("form[to]", "ops@corp.example"),
+        ("by_enter", "true"),
+    ];
+    let page = browser.send(path, "/fn/change-section", &typed).await;
+    assert!(page.contains("Connects") && page.contains("not checked"), "it was tested: {page}");
+    assert_eq!(server.get("/api/v1/settings/email").await["server"], "", "nothing is saved");
+    // In another field it saves, as ever, and so does the button, whatever stands in the test's.
+    let typed: Vec<_> = typed.into_iter().filter(|(name, _)| *name != "form[to]").chain([("form[to]", " ")]).collect();
+    assert!(browser.send(path, "/fn/change-section", &typed).await.contains("Saved, for this server."));
+    let typed = [("form[to]", "ops@corp.example"), ("form[port]", "10")];
+    assert!(browser.send(path, "/fn/change-section", &typed).await.contains("Saved, for this server."));
+    assert_eq!(server.get("/api/v1/settings/email").await["port"], 10);
+    assert!(!browser.page("/properties/general").await.contains("by_enter"), "only where there is such a field");
 }

@@ -174,3 +174,52 @@ async fn a_field_that_cannot_be_so_is_named() {
         assert_eq!((status, named.as_deref()), (422, Some("file")), "{file}");
     }
 }
+
+#[tokio::test]
+async fn an_earlier_section_is_brought_back_and_a_password_goes_only_where_it_was_given_for() {
+    let server = Server::primary().await;
+    let set = async |change: &dyn Fn(&mut Value)| {
+        assert_eq!(server.change(EMAIL, change).await.status(), StatusCode::OK);
+        server.get("/api/v1/own-revisions?limit=1").await["items"][0]["revision"].as_u64().unwrap()
+    };
+    let without = set(&|body| {
+        (body["server"], body["from"]) = (json!("plain.example.com"), json!("userlock@example.com"));
+    })
+    .await;
+    let first = set(&|body| {
+        (body["server"], body["user"], body["password"]) = (json!("mail.example.com"), json!("u"), json!(SECRET));
+    })
+    .await;
+    set(&|body| (body["server"], body["password"]) = (json!("other.example.com"), json!("another-one-5"))).await;
+    let restore = async |n: u64, body: &Value| {
+        let (path, etag) = (format!("/api/v1/own-revisions/{n}/restore"), server.etag(EMAIL).await);
+        server.admin(Method::POST, &path).header("if-match", etag).json(body).send().await.unwrap()
+    };
+    // The password that is kept is the other server's: which one is meant must be said.
+    let refused = restore(first, &json!({ "reason": "r" })).await;
+    let text = refused.text().await.unwrap();
+    assert!(text.contains("must be given again") && text.contains("\"field\":\"password\""), "{text}");
+    assert_eq!(server.get(EMAIL).await["server"], "other.example.com", "nothing was changed");
+    let refused = restore(first, &json!({ "reason": "r", "password": 7 })).await;
+    assert_eq!(problem(refused).await.2.as_deref(), Some("password"));
+    let back = restore(first, &json!({ "reason": "r", "password": SECRET })).await;
+    assert_eq!(back.status(), StatusCode::OK);
+    let told = back.text().await.unwrap();
+    assert!(!told.contains(SECRET), "{told}");
+    let read = server.get(EMAIL).await;
+    assert_eq!((&read["server"], &read["password"]), (&json!("mail.example.com"), &json!({ "set": true })));
+    // On the same server it stays as it is.
+    let renamed = set(&|body| body["from"] = json!("new@example.com")).await;
+    assert_eq!(restore(renamed - 1, &json!({ "reason": "r" })).await.status(), StatusCode::OK);
+    assert_eq!(server.get(EMAIL).await["password"], json!({ "set": true }));
+    // Where there was none there is none again.
+    assert_eq!(restore(without, &json!({ "reason": "r" })).await.status(), StatusCode::OK);
+    let read = server.get(EMAIL).await;
+    assert_eq!((&read["server"], &read["password"]), (&json!("plain.example.com"), &json!({ "set": false })));
+
+    let database = server.change(DATABASE, |body| body["retention_days"] = json!(30)).await;
+    assert_eq!(database.status(), StatusCode::OK);
+    let changes = server.get("/api/v1/own-revisions").await;
+    assert_eq!(changes["items"][0]["section"], "database");
+    assert!(!changes.to_string().contains(SECRET) && !changes.to_string().contains("another-one-5"), "{changes}");
+}

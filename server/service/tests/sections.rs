@@ -125,6 +125,83 @@ async fn refusals_come_in_their_order() {
     }
 }
 
+/// A form of a page: its server function, what it is of, whether the zone shares that, the address that has its `ETag`, and
+/// a field that is wrong.
+type Form = (&'static str, String, bool, String, (&'static str, &'static str));
+
+fn forms() -> Vec<Form> {
+    let rule = DecisionId([5; 16]).to_string();
+    let section = |slug: &'static str, shared, field| {
+        ("/fn/change-section", slug.to_owned(), shared, address(slug), (field, "none of these"))
+    };
+    let security = |part: &str, field, wrong| {
+        ("/fn/change-security", format!("security{part}"), true, address("security"), (field, wrong))
+    };
+    let of_rule = |part: &str| {
+        let slug = format!("{rule}{part}");
+        ("/fn/change-rule", slug, true, format!("{RULES}/{rule}"), ("kind", "nobody"))
+    };
+    vec![
+        section("general", true, "policy"),
+        section("synchronization", false, "unit"),
+        section("agents", true, "heartbeat_seconds"),
+        section("messages", true, "offline_denied"),
+        section("email", false, "port"),
+        section("database", false, "retention_days"),
+        section("notifications", true, "event-7"),
+        section("retention", true, "application_log_days"),
+        security("", "session_minutes", "x"),
+        security("/accounts/operator", "name", "x"),
+        security("/accounts/operator/delete", "name", "x"),
+        security("/roles/read-log", "log", "none of these"),
+        of_rule(""),
+        of_rule("/delete"),
+    ]
+}
+
+#[tokio::test]
+async fn the_forms_refuse_in_the_same_order() {
+    for (role, server) in both().await {
+        for (function, slug, shared, path, (field, wrong)) in forms() {
+            let context = format!("{function} {slug} on the {role:?}");
+            let send = async |as_role: Option<Role>, etag: &str, reason: &str| {
+                let field = format!("form[{field}]");
+                let fields = [("slug", slug.as_str()), ("etag", etag), (&field, wrong), ("reason", reason)];
+                let mut request = server.plain(Method::POST, function).header("accept", "application/json");
+                request = request.header("origin", &server.url);
+                if let Some(role) = as_role {
+                    request = request.bearer_auth(token(role));
+                }
+                let response = request.form(&fields).send().await.unwrap();
+                let status = response.status().as_u16();
+                let body: Value = response.json().await.unwrap();
+                (status, body["code"].as_str().unwrap_or_default().to_owned())
+            };
+            let of = |status: u16, code: &str| (status, code.to_owned());
+            let (admin, long) = (Some(Role::Administrator), "x".repeat(3000));
+            assert_eq!(send(None, "", "").await, of(401, "sign_in_required"), "{context}");
+            assert_eq!(send(Some(Role::Operator), "", "").await, of(403, "forbidden"), "{context}");
+            if role == ServerRole::Primary && slug == "synchronization" {
+                assert_eq!(send(admin, "", "").await, of(404, "not_found"), "{context}");
+                continue;
+            }
+            let before = (server.get(&path).await, server.etag(&path).await);
+            if role == ServerRole::Backup && shared {
+                for etag in ["", "\"x\"", before.1.as_str()] {
+                    assert_eq!(send(admin, etag, "").await, of(409, "read_only_on_backup"), "{context} {etag:?}");
+                }
+            } else {
+                assert_eq!(send(admin, "", "").await, of(428, "precondition_required"), "{context}");
+                assert_eq!(send(admin, "\"x\"", "").await, of(412, "stale"), "{context}");
+                assert_eq!(send(admin, &before.1, &long).await.0, 422, "{context}");
+                let endless = "9".repeat(129);
+                assert_eq!(send(admin, &endless, "").await, of(400, "invalid_arguments"), "{context}");
+            }
+            assert_eq!((server.get(&path).await, server.etag(&path).await), before, "{context}: nothing was changed");
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_is_read_can_be_written_back_as_it_is() {
     for (role, server) in both().await {

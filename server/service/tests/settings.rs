@@ -236,7 +236,24 @@ async fn rules_are_made_changed_paged_and_deleted() {
     let stale = server.admin(Method::DELETE, &path).header("if-match", &etag).send().await.unwrap();
     assert_eq!(problem(stale).await.0, 412);
     let etag = server.etag(&path).await;
-    let gone = server.admin(Method::DELETE, &path).header("if-match", &etag).send().await.unwrap();
+    // Why is told in a body, which need not be there.
+    let delete = async |path: &str, etag: &str, body: &Value| {
+        server.admin(Method::DELETE, path).header("if-match", etag).json(body).send().await.unwrap()
+    };
+    for (body, field) in [
+        (json!({ "why": "x" }), "why"),
+        (json!({ "reason": 7 }), "reason"),
+        (json!({ "reason": "x".repeat(3000) }), "reason"),
+    ] {
+        assert_eq!(problem(delete(&path, &etag, &body).await).await.2.as_deref(), Some(field), "{body}");
+        assert_eq!(problem(delete(&path, "\"x\"", &body).await).await.0, 412, "before the body is read");
+    }
+    assert_eq!(delete(&path, &etag, &json!({ "reason": "she has left" })).await.status(), StatusCode::NO_CONTENT);
+    let newest = server.get("/api/v1/revisions?limit=1").await["items"][0].clone();
+    assert_eq!([&newest["section"], &newest["reason"]], ["protected-accounts", "she has left"]);
+    let other = format!("{RULES}/{}", next["items"][0]["id"].as_str().unwrap());
+    let etag = server.etag(&other).await;
+    let gone = server.admin(Method::DELETE, &other).header("if-match", &etag).send().await.unwrap();
     assert_eq!(gone.status(), StatusCode::NO_CONTENT);
     assert_eq!(problem(server.admin(Method::GET, &path).send().await.unwrap()).await.0, 404);
 }
@@ -311,4 +328,46 @@ async fn a_token_that_was_made_works_and_is_told_once() {
         let stored = std::fs::read(server.dir.path().join(file)).unwrap_or_default();
         assert!(!stored.windows(token.len()).any(|part| part == token.as_bytes()), "{file} has the token");
     }
+}
+
+#[tokio::test]
+async fn who_changed_an_area_and_why_is_told_to_who_may_read_it() {
+    let server = Server::primary().await;
+    let changed = server.change("/api/v1/settings/security", |body| {
+        (body["session_minutes"], body["reason"]) = (json!(77), json!("the auditors come"));
+    });
+    assert_eq!(changed.await.status(), StatusCode::OK);
+    let changed = server.change(GENERAL, |body| (body["zone_name"], body["reason"]) = (json!("n"), json!("moved")));
+    assert_eq!(changed.await.status(), StatusCode::OK);
+    let seen = async |token: &str, path: &str| -> Value {
+        let response = server.plain(Method::GET, path).bearer_auth(token).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        response.json().await.unwrap()
+    };
+    // A role that reads the settings, and not Security.
+    let (may, may_not) = ("ult_read_only", "ult_read-settings");
+    for (path, revision) in [
+        ("/api/v1/revisions?section=security&limit=1", "/items/0"),
+        ("/api/v1/revisions/2", "/revision"),
+        ("/api/v1/revisions/3", "/before"),
+        ("/api/v1/revisions/3?with=2", "/before"),
+    ] {
+        let told = |seen: &Value| {
+            let revision = seen.pointer(revision).unwrap();
+            [&revision["section"], &revision["by"], &revision["reason"]].map(Value::clone)
+        };
+        assert_eq!(told(&seen(may, path).await)[2], "the auditors come", "{path}");
+        let masked = seen(may_not, path).await;
+        assert_eq!(told(&masked), [json!("security"), json!("somebody"), Value::Null], "{path}");
+        assert!(!masked.to_string().contains("auditors") && !masked.to_string().contains("77"), "{masked}");
+    }
+    assert_eq!(seen(may_not, "/api/v1/revisions/3").await["revision"]["reason"], "moved", "what they may read");
+    let page = async |account: &str| {
+        let cookie = server.sign_in(account).await;
+        let page = server.plain(Method::GET, "/properties/history/2").header("cookie", cookie).send().await.unwrap();
+        page.text().await.unwrap()
+    };
+    assert!(page("read_only").await.contains("the auditors come"));
+    let masked = page("read-settings").await;
+    assert!(masked.contains("somebody changed Security") && !masked.contains("auditors"), "{masked}");
 }

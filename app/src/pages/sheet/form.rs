@@ -38,7 +38,7 @@ pub fn FormView(
         if busy.get_untracked() {
             return;
         }
-        let address = browser::sent_to(&event);
+        let address = if browser::is_entered_in(&event, "#test") { TEST.to_owned() } else { browser::sent_to(&event) };
         let form = browser::target(&event);
         busy.set(true);
         testing.set(address == TEST);
@@ -99,6 +99,12 @@ pub fn FormView(
     };
     let groups = form.groups.into_iter().map(|group| group_of(group, problem)).collect_view();
     let button = form.button;
+    // Enter presses the first button of a form, in whichever field it is typed: that must not be Save where a field is the
+    // test's.
+    let by_enter = test.as_ref().is_some_and(|test| !test.fields.is_empty()).then(|| {
+        view! { <button class="visually-hidden" name="by_enter" value="true" tabindex="-1" aria-hidden="true">"Enter"</button> }
+            .into_any()
+    });
     let test = test.map(|test| {
         let checks = move || match (report.get(), testing.get()) {
             (Some(report), _) => {
@@ -123,6 +129,7 @@ pub fn FormView(
         <form class="panel stack" method="post" action=form.action aria-label=name on:submit=submit>
             <input r#type="hidden" name="slug" value=form.slug/>
             <input r#type="hidden" name="etag" prop:value=move || etag.get() value=etag.get_untracked()/>
+            {by_enter}
             {groups}
             {field_of(reason, "", Some(problem))}
             <div>{rest}</div>

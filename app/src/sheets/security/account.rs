@@ -54,8 +54,7 @@ pub fn account(
     ));
     fields.push(password);
     let changed = known.filter(|_| editable).map(|account| account.name.as_str());
-    let asked =
-        precious.asked(changed.into_iter(), "Needed only to disable it, or to take the role administrator away.");
+    let asked = precious.asked(changed.into_iter(), "Needed only to disable it, or to take rights away from it.");
     let (mut actions, mut tables) = (Vec::new(), Vec::new());
     match changed {
         // One that is not to be lost unawares has a page of its own for that.

@@ -50,8 +50,9 @@ impl Precious {
     fn harm(&self, before: &SecuritySection, after: &SecuritySection) -> Harm {
         let dethroned = |name: &str| before.is_administrator(name) && !after.is_administrator(name);
         let may_sign_in = |name: &str| after.accounts.iter().any(|account| account.name == name && !account.disabled);
+        let loses = |name: &str| !after.rights_of(name).cover(before.rights_of(name));
         Harm {
-            own: self.own.as_deref().is_some_and(|name| !may_sign_in(name) || dethroned(name)),
+            own: self.own.as_deref().is_some_and(|name| !may_sign_in(name) || loses(name)),
             service: self.service.as_ref().is_some_and(|(name, _)| dethroned(name)),
         }
     }
@@ -59,7 +60,7 @@ impl Precious {
     /// What will happen, in words.
     fn consequences(&self, harm: Harm) -> String {
         let own = self.own.as_ref().filter(|_| harm.own).map(|name| {
-            format!("You are signed in with the account {name}. Deleted or disabled, it ends your sign-ins at once, and without the role administrator you cannot take that back yourself.")
+            format!("You are signed in with the account {name}. Deleted or disabled, it ends your sign-ins at once. A right that you lose you cannot give back to yourself: nobody gives more than they have.")
         });
         let service = self.service.as_ref().filter(|_| harm.service).map(|(account, backup)| {
             let backup = if backup.is_empty() { "the Backup".to_owned() } else { format!("the Backup {backup}") };
@@ -151,10 +152,12 @@ mod tests {
         assert!(own(&|s| _ = s["accounts"].as_array_mut().unwrap().remove(1)));
         assert!(own(&|s| s["accounts"][1]["roles"] = json!(["desk"])));
         assert!(own(&|s| s["roles"][0]["rights"] = json!({ "log": "deny" })), "a role that one has denies");
-        assert!(
-            refused("guard", |s| s["accounts"][3]["disabled"] = json!(true)).is_some(),
-            "no administrator, and out"
-        );
+        // Who is no administrator has something to lose as well.
+        let guard = |change: &dyn Fn(&mut Value)| refused("guard", change).is_some();
+        assert!(guard(&|s| s["accounts"][3]["disabled"] = json!(true)), "out");
+        assert!(guard(&|s| s["accounts"][3]["roles"] = json!(["read_only"])), "another role");
+        assert!(guard(&|s| s["roles"][1]["rights"] = json!({ "security": "read" })), "its role gives less");
+        assert!(!guard(&|s| s["accounts"][3]["roles"] = json!(["people", "desk"])), "a role more");
         let service = |change: &dyn Fn(&mut Value)| refused("me", change).is_some_and(|told| told.contains("1206"));
         assert!(service(&|s| s["accounts"][2]["disabled"] = json!(true)));
         assert!(service(&|s| _ = s["accounts"].as_array_mut().unwrap().remove(2)));

@@ -94,7 +94,7 @@ pub fn role(section: &SecuritySection, name: &str, etag: &str, editable: bool, p
     fields.extend(areas);
     let holders = section.accounts.iter().filter(|account| known.is_some() && account.roles.iter().any(|r| r == name));
     let holders = holders.map(|account| account.name.as_str());
-    let asked = precious.asked(holders, "Needed only where an administrator loses rights by this role.");
+    let asked = precious.asked(holders, "Needed only where rights are taken away by this role.");
     let groups = std::iter::once(group("Rights", "", fields)).chain(asked.filter(|_| editable)).collect();
     let actions = known.filter(|_| editable).map(|role| Action {
         action: ACTION.into(),

@@ -44,16 +44,21 @@ impl DatabaseSection {
     /// # Errors
     /// [`FieldError`], as of [`EmailSection::applied_to`](super::EmailSection::applied_to).
     pub fn applied_to(self, present: &Database) -> Result<Database, FieldError> {
-        let Self { kind, file, host, port, name, user, password, tls, retention_days } = self;
-        let kept = password.is_kept() && present.password.is_set() && !user.is_empty();
-        let password = password.applied_to(&present.password, &user);
-        let database = Database { kind, file, host, port, name, user, password, tls, retention_days };
-        let elsewhere = (&database.host, database.port, &database.user) != (&present.host, present.port, &present.user);
-        let weaker = database.tls != present.tls && database.tls != DatabaseTls::VerifyFull;
-        if kept && (elsewhere || weaker) {
+        let kept = self.password.is_kept() && present.password.is_set() && !self.user.is_empty();
+        if kept && !self.takes_password_of(&Self::from(present)) {
             return Err(SecretField::must_be_given_again());
         }
-        Ok(database)
+        let Self { kind, file, host, port, name, user, password, tls, retention_days } = self;
+        let password = password.applied_to(&present.password, &user);
+        Ok(Database { kind, file, host, port, name, user, password, tls, retention_days })
+    }
+
+    /// Whether a password that is kept for what is present may go along, as of
+    /// [`EmailSection::takes_password_of`](super::EmailSection::takes_password_of).
+    #[must_use]
+    pub fn takes_password_of(&self, present: &Self) -> bool {
+        let same = (&self.host, self.port, &self.user) == (&present.host, present.port, &present.user);
+        same && (self.tls == present.tls || self.tls == DatabaseTls::VerifyFull)
     }
 }
 

@@ -39,16 +39,20 @@ impl EmailSection {
     /// [`FieldError`]: a password that is kept is sent to the server that it was given for, as the account that it was given for,
     /// and no less protected; else it must be given again.
     pub fn applied_to(self, present: &Email) -> Result<Email, FieldError> {
-        let Self { server, port, tls, from, user, password } = self;
-        let kept = password.is_kept() && present.password.is_set() && !user.is_empty();
-        let password = password.applied_to(&present.password, &user);
-        let email = Email { server, port, tls, from, user, password };
-        let elsewhere = (&email.server, email.port, &email.user) != (&present.server, present.port, &present.user);
-        let weaker = email.tls != present.tls && email.tls != MailTls::Tls;
-        if kept && (elsewhere || weaker) {
+        let kept = self.password.is_kept() && present.password.is_set() && !self.user.is_empty();
+        if kept && !self.takes_password_of(&Self::from(present)) {
             return Err(SecretField::must_be_given_again());
         }
-        Ok(email)
+        let Self { server, port, tls, from, user, password } = self;
+        let password = password.applied_to(&present.password, &user);
+        Ok(Email { server, port, tls, from, user, password })
+    }
+
+    /// Whether a password that is kept for what is present may go along: to the same server and account, no less protected.
+    #[must_use]
+    pub fn takes_password_of(&self, present: &Self) -> bool {
+        let same = (&self.server, self.port, &self.user) == (&present.server, present.port, &present.user);
+        same && (self.tls == present.tls || self.tls == MailTls::Tls)
     }
 }
 

@@ -36,11 +36,7 @@ impl Default for SecretField {
 /// Only whether it is set.
 impl Serialize for SecretField {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let set = match self {
-            Self::Kept(state) => state.set,
-            Self::New(text) => !text.is_empty(),
-        };
-        SecretState { set }.serialize(serializer)
+        SecretState { set: self.is_set() }.serialize(serializer)
     }
 }
 
@@ -61,6 +57,15 @@ impl SecretField {
     #[must_use]
     pub fn of(secret: &Secret) -> Self {
         Self::told(secret.is_set())
+    }
+
+    /// Whether it says that there is one.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        match self {
+            Self::Kept(state) => state.set,
+            Self::New(text) => !text.is_empty(),
+        }
     }
 
     /// Whether it stays.

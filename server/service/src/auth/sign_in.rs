@@ -121,7 +121,7 @@ impl SignIns {
     }
 
     /// The account of this sign-in is about to get a password with this hash, and the sign-in is to go on with it: until
-    /// [`Self::settle_password`] it is good with either. Whether no other change is under way.
+    /// [`Self::go_on`] or [`Self::give_up`] it is good with either. Whether no other change is under way.
     #[must_use]
     pub fn expect_password(&self, id: &SignInId, password_hash: &str) -> bool {
         let mut known = self.lock();
@@ -129,19 +129,30 @@ impl SignIns {
         entry.map(|entry| entry.next_mark = Some(password_mark(password_hash))).is_some()
     }
 
-    /// The password that was expected is set, or will not be.
-    ///
-    /// # Errors
-    /// [`ProductStoreError`]; the sign-in goes on until the next start all the same.
-    pub async fn settle_password(&self, id: &SignInId, is_set: bool) -> Result<(), ProductStoreError> {
-        let mark = {
+    /// The password that was expected is set: the sign-in goes on with it, by a new cookie with this secret. The one from
+    /// before is worth nothing, whoever has a copy of it. The answer is the `Set-Cookie` header; none when the sign-in has
+    /// ended meanwhile.
+    pub async fn go_on(&self, id: &SignInId, secret: &str) -> Option<HeaderValue> {
+        let row = {
             let mut known = self.lock();
-            let Some(entry) = known.get_mut(id) else { return Ok(()) };
-            let Some(mark) = entry.next_mark.take().filter(|_| is_set) else { return Ok(()) };
-            entry.row.password_mark = mark;
-            mark
+            let mark = known.get_mut(id)?.next_mark.take()?;
+            let mut entry = known.remove(id)?;
+            (entry.row.password_mark, entry.row.hash) = (mark, hash(secret));
+            let row = entry.row.clone();
+            known.insert(row.hash, entry);
+            row
         };
-        self.store.mark_sign_in(id, &mark).await
+        if let Err(error) = self.store.replace_sign_in(id, &row).await {
+            tracing::error!(%error, "a sign-in goes on with a new password until the next start only");
+        }
+        Some(self.cookie(secret, "Max-Age=604800"))
+    }
+
+    /// The password that was expected is not set.
+    pub fn give_up(&self, id: &SignInId) {
+        if let Some(entry) = self.lock().get_mut(id) {
+            entry.next_mark = None;
+        }
     }
 
     /// Who is signed in, by the settings as they are now: the name of each sign-in, with its row.

@@ -16,7 +16,8 @@ use utoipa::{
 use super::{
     api::{
         actions::ReasonRequest,
-        settings::{CompareQuery, RevisionQuery},
+        own::RestoreOwn,
+        settings::{CompareQuery, RevisionQuery, WhyRequest},
         status::Readyz,
     },
     table,
@@ -43,6 +44,8 @@ struct Call {
     summary: &'static str,
     query: Option<SchemaOf>,
     request: Option<SchemaOf>,
+    /// Whether the body must be there.
+    needs_body: bool,
     status: &'static str,
     response: Option<SchemaOf>,
     /// Whether it needs `If-Match`, and tells an `ETag`.
@@ -50,7 +53,17 @@ struct Call {
 }
 
 const fn call(method: &'static str, path: &'static str, status: &'static str, summary: &'static str) -> Call {
-    Call { path, method, summary, query: None, request: None, status, response: None, revision: false }
+    Call {
+        path,
+        method,
+        summary,
+        query: None,
+        request: None,
+        needs_body: false,
+        status,
+        response: None,
+        revision: false,
+    }
 }
 
 impl Call {
@@ -59,6 +72,11 @@ impl Call {
         self
     }
     const fn takes(mut self, schema: SchemaOf) -> Self {
+        self.request = Some(schema);
+        self.needs_body = true;
+        self
+    }
+    const fn may_take(mut self, schema: SchemaOf) -> Self {
         self.request = Some(schema);
         self
     }
@@ -226,7 +244,7 @@ static CALLS: &[Call] = &[
         "200",
         "Bring back what a section became by a change, as a new one",
     )
-    .takes(named::<ReasonRequest>)
+    .takes(named::<RestoreOwn>)
     .gives(named::<api::OwnRevision>)
     .with_revision(),
     call("get", "/api/v1/sign-ins", "200", "Who is signed in on this server").gives(page::<api::SignInView>),
@@ -267,7 +285,9 @@ static CALLS: &[Call] = &[
         .takes(named::<settings::ProtectedAccountInput>)
         .gives(named::<api::ProtectedAccountView>)
         .with_revision(),
-    call("delete", "/api/v1/protected-accounts/{id}", "204", "Delete a rule").with_revision(),
+    call("delete", "/api/v1/protected-accounts/{id}", "204", "Delete a rule")
+        .may_take(named::<WhyRequest>)
+        .with_revision(),
     call("post", "/api/v1/backup/remove", "204", "Remove the Backup from the zone, on a Primary")
         .takes(named::<ReasonRequest>),
     call("post", "/api/v1/server/leave", "202", "Take this server out of its zone; then it is set up anew")
@@ -355,7 +375,7 @@ fn operation(call: &Call, problem: &Value, schemas: &mut Schemas) -> Value {
         ("security".to_owned(), security(right)),
     ]);
     if let Some(schema) = call.request {
-        let body = json!({ "required": true, "content": content(schema(schemas)) });
+        let body = json!({ "required": call.needs_body, "content": content(schema(schemas)) });
         operation.insert("requestBody".to_owned(), body);
     }
     operation.into()

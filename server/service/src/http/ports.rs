@@ -35,6 +35,11 @@ fn answer<'a, T: 'a>(work: impl Future<Output = problem::Answer<T>> + Send + 'a)
     Box::pin(async move { work.await.map_err(Problem::from) })
 }
 
+/// The `ETag` of a form that has one.
+fn given(etag: &str) -> Option<&str> {
+    Some(etag).filter(|etag| !etag.is_empty())
+}
+
 impl Ports for App {
     fn overview(&self) -> Answer<'_, Overview> {
         answer(self.overview())
@@ -127,6 +132,18 @@ impl Ports for App {
         answer(async move { self.change_section((&caller.name, caller.rights), &slug, &etag, &fields, reason).await })
     }
 
+    fn check_base(&self, slug: String, etag: String) -> Answer<'_, ()> {
+        answer(async move { self.check_base(&slug, given(&etag)).await })
+    }
+
+    fn check_rule_base(&self, id: RuleId, etag: String) -> Answer<'_, ()> {
+        answer(async move { self.check_rule_base(id, given(&etag)) })
+    }
+
+    fn check_security(&self, caller: Caller, fields: Map<String, Value>) -> Answer<'_, ()> {
+        answer(async move { self.try_security(caller.rights, &fields).map(|_| ()) })
+    }
+
     fn make_token(
         &self,
         caller: Caller,
@@ -158,9 +175,12 @@ impl Ports for App {
         current: String,
         new: String,
         reason: Option<String>,
-    ) -> Answer<'_, ()> {
+    ) -> Answer<'_, Option<String>> {
         let request = OwnPassword { current: Secret::new(current), new: Secret::new(new), reason };
-        answer(async move { self.change_own_password(caller.sign_in, &caller.address, request).await })
+        answer(async move {
+            let cookie = self.change_own_password(caller.sign_in, &caller.address, request).await?;
+            Ok(cookie.and_then(|cookie| cookie.to_str().ok().map(str::to_owned)))
+        })
     }
 
     fn service_account(&self) -> Option<(String, String)> {
@@ -216,8 +236,16 @@ impl Ports for App {
         answer(self.own_revision(n))
     }
 
-    fn restore_own(&self, caller: Caller, n: u64, etag: String, reason: Option<String>) -> Answer<'_, String> {
-        answer(async move { self.go_back_own((&caller.name, caller.rights), n, &etag, reason).await })
+    fn restore_own(
+        &self,
+        caller: Caller,
+        n: u64,
+        etag: String,
+        reason: Option<String>,
+        password: Option<String>,
+    ) -> Answer<'_, String> {
+        let password = password.map(Secret::new);
+        answer(async move { self.go_back_own((&caller.name, caller.rights), n, &etag, reason, password).await })
     }
 
     fn test_section(&self, slug: String, to: String, fields: Map<String, Value>) -> Answer<'_, TestReport> {
@@ -244,6 +272,10 @@ impl Ports for App {
     fn events(&self) -> Vec<(u32, &'static str, &'static str)> {
         let worth_telling = catalogue::ALL.iter().filter(|kind| kind.level != Level::Information);
         worth_telling.map(|kind| (kind.id, kind.name, kind.meaning)).collect()
+    }
+
+    fn event(&self, id: u32) -> Option<(u32, &'static str, &'static str)> {
+        catalogue::find(id).map(|kind| (kind.id, kind.name, kind.meaning))
     }
 
     fn application_log(&self, query: LogQuery) -> Answer<'_, Page<LogEvent>> {

@@ -109,7 +109,7 @@ pub async fn authenticate(
     })
 }
 
-/// The same without a word of one that fails: it is counted only.
+/// The same without a word of one that fails: it is counted, and told by who asks for it.
 ///
 /// # Errors
 /// [`SignInFailure`].
@@ -121,7 +121,7 @@ pub async fn prove(app: &App, name: &str, password: String, address: &str) -> Re
             app.journal.record(
                 catalogue::SIGN_IN_LIMITED,
                 format!(
-                    "Too many sign-ins failed for {name} or from {address}; no more are tried for {} min",
+                    "Too many passwords were wrong for {name} or from {address}; no more are tried for {} min",
                     too_many.retry_after.as_secs().div_ceil(60)
                 ),
                 details([("account", &name), ("address", &address)]),

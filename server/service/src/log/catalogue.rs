@@ -224,7 +224,7 @@ catalogue! {
         "A sign-in failed: wrong account or password, or the account is disabled."
         "Nothing, unless it repeats."
     1402 SIGN_IN_LIMITED Warning
-        "Too many sign-ins failed, for one account or from one address: no more are tried for a while."
+        "Too many passwords were wrong, at sign-in or at a change of one's own, for one account or from one address: no more are tried for a while."
         "Find out who tries. The details name the account and the address."
     1403 ORIGIN_REFUSED Warning
         "A request in the name of somebody who is signed in came from a page of another server, and was refused."
@@ -238,6 +238,9 @@ catalogue! {
     1406 JOIN_REFUSED Warning
         "A server asked to join as Backup and was refused."
         "The details say why. If nobody of yours tried, find out who did."
+    1407 PASSWORD_CHANGE_REFUSED Warning
+        "Somebody who is signed in gave a wrong present password to change it: nothing was changed."
+        "Nothing, unless it repeats: then end that sign-in under Properties > Security, and ask whose account it is. The details name the account and the address."
 
     1500 STORAGE_FAILED Error
         "A commit to this server's disk failed. What was to be written was not acknowledged to anybody; the server is not ready until a commit succeeds."

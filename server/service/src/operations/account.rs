@@ -1,5 +1,6 @@
 //! What everybody does with their own account, whatever their role.
 
+use axum::http::HeaderValue;
 use serde::Deserialize;
 use userlock_core::{id::Digest, settings::Secret};
 
@@ -11,6 +12,8 @@ use crate::{
         sign_in::{self, SignInFailure},
         state::App,
     },
+    log::{catalogue, details},
+    random,
 };
 
 /// `POST /api/v1/account/password`.
@@ -41,7 +44,8 @@ impl App {
         })
     }
 
-    /// Changes the password of the account of a sign-in, which goes on; the account's other sign-ins end.
+    /// Changes the password of the account of a sign-in, which goes on by a new cookie; the account's other sign-ins end. The
+    /// `Set-Cookie` header; none when the sign-in has ended meanwhile.
     ///
     /// # Errors
     /// 401 when the sign-in has ended, 403 when the present password is another, 409, 422, 429, 503.
@@ -50,7 +54,7 @@ impl App {
         sign_in: Option<Digest>,
         address: &str,
         request: OwnPassword,
-    ) -> Answer<()> {
+    ) -> Answer<Option<HeaderValue>> {
         let sign_in = self.check_own_password(sign_in)?;
         let (app, address) = (self.clone(), address.to_owned());
         // Whoever asked may go away meanwhile: password and sign-in change both, or neither.
@@ -58,14 +62,20 @@ impl App {
         tokio::spawn(change).await.unwrap_or_else(|_| Err(problem::internal()))
     }
 
-    async fn change_own_password_now(&self, sign_in: Digest, address: &str, request: OwnPassword) -> Answer<()> {
+    async fn change_own_password_now(
+        &self,
+        sign_in: Digest,
+        address: &str,
+        request: OwnPassword,
+    ) -> Answer<Option<HeaderValue>> {
         let OwnPassword { current, new, reason } = request;
         let found = self.zone.read(|server| self.sign_ins.list(&server.settings.settings.security, clock::now_ms()));
         let row = found.into_iter().find(|(name, _)| *name == sign_in).map(|(_, row)| row);
         let row = row.ok_or_else(problem::not_authenticated)?;
         check_password(new.expose()).map_err(|must| problem::invalid_field("new", &must))?;
         let proved = sign_in::prove(self, &row.account, current.expose().to_owned(), address).await;
-        let account = proved.map_err(refusal_of)?;
+        let account = proved.map_err(|failure| self.not_proved(failure, &row.account, address))?;
+        let secret = random::secret("").map_err(|_| problem::internal())?;
         let hash = tokio::task::spawn_blocking(move || hash_now(new.expose())).await;
         let hash = hash.ok().and_then(Result::ok).ok_or_else(problem::internal)?;
         if !self.sign_ins.expect_password(&row.hash, &hash) {
@@ -80,18 +90,28 @@ impl App {
             present.password_hash.clone_from(&hash);
             Ok(())
         });
-        let changed = changed.await;
-        if let Err(error) = self.sign_ins.settle_password(&row.hash, changed.is_ok()).await {
-            tracing::error!(%error, "a sign-in goes on with a new password until the next start only");
+        match changed.await {
+            Ok(()) => Ok(self.sign_ins.go_on(&row.hash, &secret).await),
+            Err(refusal) => {
+                self.sign_ins.give_up(&row.hash);
+                Err(refusal)
+            }
         }
-        changed
     }
-}
 
-fn refusal_of(failure: SignInFailure) -> Refusal {
-    match failure {
-        SignInFailure::Wrong => problem::wrong_password(),
-        SignInFailure::TooMany(too_many) => problem::too_many_attempts(too_many.retry_after.as_secs()),
-        SignInFailure::Busy => problem::unavailable("busy", format!("{failure}. Nothing was changed: try again.")),
+    /// Why the present password was not proved; a wrong one is told, as a sign-in that failed is.
+    fn not_proved(&self, failure: SignInFailure, account: &str, address: &str) -> Refusal {
+        match failure {
+            SignInFailure::Wrong => {
+                self.journal.record(
+                    catalogue::PASSWORD_CHANGE_REFUSED,
+                    format!("A change of the password of {account} from {address} failed: the present one was wrong"),
+                    details([("account", &account), ("address", &address)]),
+                );
+                problem::wrong_password()
+            }
+            SignInFailure::TooMany(too_many) => problem::too_many_attempts(too_many.retry_after.as_secs()),
+            SignInFailure::Busy => problem::unavailable("busy", format!("{failure}. Nothing was changed: try again.")),
+        }
     }
 }

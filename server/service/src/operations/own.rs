@@ -2,7 +2,7 @@
 
 use userlock_core::{
     api::{DatabaseSection, EmailSection, OwnDocument, OwnRevision, ServerRole, SynchronizationSection},
-    settings::{OwnSettings, Rights},
+    settings::{OwnSettings, Rights, Secret},
 };
 
 use super::{check_reason, refusal_of};
@@ -108,11 +108,19 @@ impl App {
         found.map_err(|error| problem::unavailable("not_readable", error.to_string()))
     }
 
-    /// Makes the section that a change was of what it became by it, as a new change. Secrets stay as they are now.
+    /// Makes the section that a change was of what it became by it, as a new change. A password is the one that is given, or
+    /// none where there was none; else it stays as it is now, as long as it goes where it was given for.
     ///
     /// # Errors
     /// 404, 412, 422, 503.
-    pub async fn go_back_own(&self, by: (&str, Rights), n: u64, etag: &str, reason: Option<String>) -> Answer<String> {
+    pub async fn go_back_own(
+        &self,
+        by: (&str, Rights),
+        n: u64,
+        etag: &str,
+        reason: Option<String>,
+        password: Option<Secret>,
+    ) -> Answer<String> {
         let revision = self.own_revision(n).await?;
         let section = revision.after.get(&revision.section).and_then(serde_json::Value::as_object).cloned();
         let mut fields = section.ok_or_else(|| problem::not_found("revision"))?;
@@ -120,6 +128,12 @@ impl App {
         if let Some(own) = self.zone.own().synchronization.filter(|_| revision.section == "synchronization") {
             fields.insert("primary_fingerprint".into(), own.primary.fingerprint.into());
             fields.insert("service_account".into(), own.service_account.into());
+        }
+        match (fields.get_mut("password"), password) {
+            (Some(field), Some(password)) => *field = password.expose().into(),
+            (Some(field), None) if field.get("set") == Some(&false.into()) => *field = "".into(),
+            (None, Some(_)) => return Err(problem::invalid_field("password", "is of no use: this section has none")),
+            _ => {}
         }
         let reason = reason.unwrap_or_else(|| format!("back to change {n}"));
         self.change_section(by, &revision.section, etag, &fields, Some(reason)).await?;

@@ -64,6 +64,15 @@ impl App {
         })
     }
 
+    /// Refuses what stands against a change of a rule, whatever it says.
+    ///
+    /// # Errors
+    /// 409, 404, 428 without an `ETag`, 412.
+    pub fn check_rule_base(&self, id: RuleId, etag: Option<&str>) -> Answer<()> {
+        self.must_be_primary()?;
+        check_etag(etag, &self.protected_account(id)?.etag)
+    }
+
     /// Makes a rule.
     ///
     /// # Errors

@@ -28,14 +28,24 @@ fn unreadable(error: StateError) -> problem::Refusal {
     problem::unavailable("storage", "The revisions cannot be read now.")
 }
 
-fn view(document: &ZoneDocument) -> RevisionView {
-    RevisionView {
+/// A revision as somebody with these rights may see it.
+fn view_for(rights: Rights, document: &ZoneDocument) -> RevisionView {
+    let view = RevisionView {
         n: document.revision.n,
         epoch: document.revision.epoch.number,
         at: document.at,
         by: document.by.clone(),
         section: document.section.clone(),
         reason: document.reason.clone(),
+    };
+    seen_by(rights, view)
+}
+
+/// Who changed an area, and why, is for who may read the area.
+fn seen_by(rights: Rights, view: RevisionView) -> RevisionView {
+    match rights.include(Right::Read(area_of(&view.section))) {
+        true => view,
+        false => RevisionView { by: "somebody".to_owned(), reason: None, ..view },
     }
 }
 
@@ -57,13 +67,8 @@ impl App {
         let mut items: Vec<(u64, RevisionView)> = found;
         let more = items.len() > limit as usize;
         items.truncate(limit as usize);
-        for (_, view) in &mut items {
-            if !rights.include(Right::Read(area_of(&view.section))) {
-                (view.by, view.reason) = ("somebody".to_owned(), None);
-            }
-        }
         let next = items.last().filter(|_| more).map(|(number, _)| number.to_string());
-        Ok(Page { total: None, items: items.into_iter().map(|(_, view)| view).collect(), next })
+        Ok(Page { total: None, items: items.into_iter().map(|(_, view)| seen_by(rights, view)).collect(), next })
     }
 
     /// What differs between a revision and another, the one before it unless it is named, in words.
@@ -100,6 +105,7 @@ impl App {
             None => None,
         };
         let differing = differing(rights, before.as_ref().map(|d| &d.settings), &document.settings);
+        let view = |document| view_for(rights, document);
         Ok((view(&document), before.as_ref().map(view), differing))
     }
 

@@ -152,6 +152,23 @@ impl App {
         self.change_zone(by, S::SLUG, Some(etag), reason, |settings| Ok(section.clone().put(settings)?)).await
     }
 
+    /// The section `security` as it would be put by these fields, and the passwords that it sets.
+    ///
+    /// # Errors
+    /// 403, 422.
+    pub fn try_security(
+        &self,
+        rights: Rights,
+        fields: &Map<String, Value>,
+    ) -> Answer<(SecuritySection, BTreeMap<String, String>)> {
+        let section: SecuritySection = typed(fields)?;
+        let before = self.zone.read(|server| server.settings.settings.security.clone());
+        let passwords = new_passwords(&section)?;
+        let trial: BTreeMap<String, String> = passwords.keys().map(|name| (name.clone(), String::new())).collect();
+        within(rights, &before, &checked(section.clone(), &trial, before.clone())?)?;
+        Ok((section, passwords))
+    }
+
     async fn put_security(
         &self,
         (by, rights): (&str, Rights),
@@ -159,12 +176,8 @@ impl App {
         fields: &Map<String, Value>,
         reason: Option<String>,
     ) -> Answer<()> {
-        let section: SecuritySection = typed(fields)?;
         // What is wrong with the rest is said before passwords are hashed, which takes its time.
-        let before = self.zone.read(|server| server.settings.settings.security.clone());
-        let passwords = new_passwords(&section)?;
-        let trial: BTreeMap<String, String> = passwords.keys().map(|name| (name.clone(), String::new())).collect();
-        within(rights, &before, &checked(section.clone(), &trial, before.clone())?)?;
+        let (section, passwords) = self.try_security(rights, fields)?;
         let hashes = tokio::task::spawn_blocking(move || {
             passwords.into_iter().map(|(name, password)| Ok((name, hash_now(&password)?))).collect()
         });

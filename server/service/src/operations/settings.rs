@@ -180,6 +180,10 @@ impl App {
                 let joining = "is changed by joining again, with `userlock setup`";
                 return Err(problem::invalid_field("service_account", joining));
             }
+            if section.primary_url.trim_end_matches('/') == self.public_url {
+                let itself = "is this server's own address: give that of its Primary";
+                return Err(problem::invalid_field("primary_url", itself));
+            }
             let primary = PrimaryAddress { url: section.primary_url, fingerprint: section.primary_fingerprint };
             let wanted = Synchronization {
                 primary: known_by(rights, &present.primary, primary)?,

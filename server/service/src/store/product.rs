@@ -4,7 +4,10 @@ use std::{path::Path, time::Duration};
 
 use sqlx::{
     QueryBuilder, Row as _, Sqlite, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
+    query::Query,
+    sqlite::{
+        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    },
 };
 use userlock_core::api::{Level, LogEvent, LogQuery, Page};
 
@@ -169,28 +172,19 @@ impl ProductStore {
     /// # Errors
     /// [`ProductStoreError`].
     pub async fn put_sign_in(&self, sign_in: &StoredSignIn) -> Result<(), ProductStoreError> {
-        sqlx::query(
-            "insert into sign_in (hash, account, password_mark, address, created_at, last_seen)
-             values (?, ?, ?, ?, ?, ?) on conflict (hash) do update set last_seen = excluded.last_seen",
-        )
-        .bind(sign_in.hash.as_slice())
-        .bind(&sign_in.account)
-        .bind(sign_in.password_mark.as_slice())
-        .bind(&sign_in.address)
-        .bind(sign_in.created_at)
-        .bind(sign_in.last_seen)
-        .execute(&self.pool)
-        .await?;
+        put(sign_in).execute(&self.pool).await?;
         Ok(())
     }
 
-    /// A sign-in goes on with another password of its account.
+    /// A sign-in goes on as another one: both happen, or neither.
     ///
     /// # Errors
     /// [`ProductStoreError`].
-    pub async fn mark_sign_in(&self, hash: &[u8; 32], mark: &[u8; 16]) -> Result<(), ProductStoreError> {
-        let update = sqlx::query("update sign_in set password_mark = ? where hash = ?");
-        update.bind(mark.as_slice()).bind(hash.as_slice()).execute(&self.pool).await?;
+    pub async fn replace_sign_in(&self, hash: &[u8; 32], by: &StoredSignIn) -> Result<(), ProductStoreError> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query("delete from sign_in where hash = ?").bind(hash.as_slice()).execute(&mut *transaction).await?;
+        put(by).execute(&mut *transaction).await?;
+        transaction.commit().await?;
         Ok(())
     }
 
@@ -207,6 +201,20 @@ impl ProductStore {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Keeps a sign-in.
+fn put(sign_in: &StoredSignIn) -> Query<'_, Sqlite, SqliteArguments> {
+    sqlx::query(
+        "insert into sign_in (hash, account, password_mark, address, created_at, last_seen)
+         values (?, ?, ?, ?, ?, ?) on conflict (hash) do update set last_seen = excluded.last_seen",
+    )
+    .bind(sign_in.hash.as_slice())
+    .bind(&sign_in.account)
+    .bind(sign_in.password_mark.as_slice())
+    .bind(&sign_in.address)
+    .bind(sign_in.created_at)
+    .bind(sign_in.last_seen)
 }
 
 fn filter(sql: &mut QueryBuilder<Sqlite>, query: &LogQuery) {

@@ -274,6 +274,10 @@ async fn a_backup_that_was_away_is_told_by_an_administrator() {
     });
     let wrong = wrong.await;
     assert_eq!((wrong.status.as_u16(), &wrong.body["field"]), (422, &json!("primary_fingerprint")));
+    let own = pair.backup.url().to_owned();
+    let itself = pair.backup.change("/api/v1/settings/synchronization", |section| section["primary_url"] = json!(own));
+    let itself = itself.await;
+    assert_eq!((itself.status.as_u16(), &itself.body["field"]), (422, &json!("primary_url")));
     let compared = pair.backup.change("/api/v1/settings/synchronization", |section| {
         section["primary_fingerprint"] = json!(pair.primary.address.fingerprint.to_uppercase());
     });

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     api::SecretField,
     id::Digest,
-    settings::{Access, Area, FieldError, LocalAccount, OwnRole, Security, StoredToken},
+    settings::{Access, Area, FieldError, LocalAccount, OwnRole, Rights, Security, StoredToken},
 };
 
 /// The section `security`.
@@ -96,6 +96,19 @@ impl SecuritySection {
     /// Whether an account may sign in and do everything, by the section as it stands here.
     #[must_use]
     pub fn is_administrator(&self, name: &str) -> bool {
+        self.security().is_administrator(name)
+    }
+
+    /// What an account may do, by the section as it stands here: nothing where it is disabled, or not there.
+    #[must_use]
+    pub fn rights_of(&self, name: &str) -> Rights {
+        let security = self.security();
+        let account = security.accounts.iter().find(|account| account.name == name && !account.disabled);
+        account.map(|account| security.rights_of_account(account)).unwrap_or_default()
+    }
+
+    /// Accounts and roles as they stand here, without passwords.
+    fn security(&self) -> Security {
         let account = |account: &AccountField| LocalAccount {
             name: crate::account::fold_case(&account.name),
             password_hash: String::new(),
@@ -103,12 +116,11 @@ impl SecuritySection {
             disabled: account.disabled,
         };
         let role = |role: &RoleField| OwnRole { name: role.name.clone(), rights: role.rights.clone() };
-        let security = Security {
+        Security {
             accounts: self.accounts.iter().map(account).collect(),
             roles: self.roles.iter().map(role).collect(),
             ..Security::default()
-        };
-        security.is_administrator(name)
+        }
     }
 
     /// Takes over what was written. `hashes` has the hash of each password that was given, by the account's name,

@@ -78,13 +78,17 @@ async fn one_sign_in_goes_on_when_its_account_changes_its_password() {
     assert!(sign_ins.expect_password(&id, "two"));
     assert!(!sign_ins.expect_password(&id, "three"), "one change at a time");
     assert!(found(&mine, &before) && found(&mine, &after), "good before and behind the change");
-    sign_ins.settle_password(&id, false).await.unwrap();
+    sign_ins.give_up(&id);
     assert!(found(&mine, &before), "the change was refused");
 
     assert!(sign_ins.expect_password(&id, "two"));
-    sign_ins.settle_password(&id, true).await.unwrap();
+    let old = mine;
+    let mine = request(&sign_ins.go_on(&id, "another secret").await.unwrap());
+    assert!(!found(&old, &after), "a copy of the cookie from before");
     assert!(found(&mine, &after) && !found(&other, &after));
     let again = SignIns::load(store, true, 8443).await.unwrap();
     assert!(again.find(&mine, &after, 1_000, false).is_some(), "also after a start");
+    assert!(again.find(&old, &after, 1_000, false).is_none(), "also after a start");
+    assert!(sign_ins.go_on(&id, "a third").await.is_none(), "it is another one by now");
     assert!(!found(&mine, &before), "the old password is worth nothing");
 }

@@ -1,6 +1,11 @@
 //! One's own account.
 
-use axum::{Extension, extract::State, http::StatusCode};
+use axum::{
+    Extension,
+    extract::State,
+    http::{StatusCode, header::SET_COOKIE},
+    response::{IntoResponse as _, Response},
+};
 
 use crate::{
     auth::Principal,
@@ -13,8 +18,12 @@ pub async fn change_password(
     Extension(by): Extension<Principal>,
     CountedAddress(address): CountedAddress,
     body: UnreadJson,
-) -> Answer<StatusCode> {
+) -> Answer<Response> {
     app.check_own_password(by.sign_in())?;
-    app.change_own_password(by.sign_in(), &address, body.read()?).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let cookie = app.change_own_password(by.sign_in(), &address, body.read()?).await?;
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if let Some(cookie) = cookie {
+        response.headers_mut().insert(SET_COOKIE, cookie);
+    }
+    Ok(response)
 }

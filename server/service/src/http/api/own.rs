@@ -6,10 +6,13 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::Response,
 };
-use userlock_core::api::{DatabaseReport, DatabaseStatus, DatabaseTest, EmailTest, OwnRevision, Page, TestReport};
+use serde::Deserialize;
+use userlock_core::{
+    api::{DatabaseReport, DatabaseStatus, DatabaseTest, EmailTest, OwnRevision, Page, TestReport},
+    settings::Secret,
+};
 
 use super::{
-    actions::ReasonRequest,
     lists::PageQuery,
     settings::{base, with_etag},
 };
@@ -47,6 +50,19 @@ pub async fn own_revision(State(app): State<App>, PathOf(n): PathOf<u64>) -> Ans
     app.own_revision(n).await.map(Json)
 }
 
+/// What it takes to go back to a change.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RestoreOwn {
+    /// Why; kept with the change.
+    pub reason: String,
+    /// The section's password, which no change has: needed where the one that is kept now was given for another server,
+    /// port, account or protection. Empty: none.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub password: Option<Secret>,
+}
+
 /// `POST /api/v1/own-revisions/{n}/restore`.
 pub async fn restore_own_revision(
     State(app): State<App>,
@@ -57,8 +73,8 @@ pub async fn restore_own_revision(
 ) -> Answer<Response> {
     let etag = base(&headers)?;
     check_etag(Some(etag), &app.own_etag())?;
-    let ReasonRequest { reason } = body.read()?;
-    let etag = app.go_back_own((&by.to_string(), by.rights), n, etag, Some(reason)).await?;
+    let RestoreOwn { reason, password } = body.read()?;
+    let etag = app.go_back_own((&by.to_string(), by.rights), n, etag, Some(reason), password).await?;
     let latest = app.own_revisions(1, None).await?;
     Ok(with_etag(StatusCode::OK, &latest.first(), &etag))
 }

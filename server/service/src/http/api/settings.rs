@@ -177,12 +177,19 @@ pub async fn put_protected_account(
     headers: HeaderMap,
     body: UnreadJson,
 ) -> Answer<Response> {
-    app.must_be_primary()?;
-    let present = app.protected_account(id)?;
+    app.check_rule_base(id, if_match(&headers))?;
     let etag = base(&headers)?;
-    check_etag(Some(etag), &present.etag)?;
     let view = app.change_protected_account(&by.to_string(), id, etag, input_for(id, &body)?).await?;
     Ok(with_etag(StatusCode::OK, &view, &view.etag))
+}
+
+/// Why something is done, where that may be told.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WhyRequest {
+    /// Why; kept with the change.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 /// `DELETE /api/v1/protected-accounts/{id}`.
@@ -191,9 +198,10 @@ pub async fn delete_protected_account(
     Extension(by): Extension<Principal>,
     PathOf(id): PathOf<RuleId>,
     headers: HeaderMap,
+    body: UnreadJson,
 ) -> Answer<StatusCode> {
-    app.must_be_primary()?;
-    app.protected_account(id)?;
-    app.delete_protected_account(&by.to_string(), id, base(&headers)?, None).await?;
+    app.check_rule_base(id, if_match(&headers))?;
+    let WhyRequest { reason } = body.read_or_default()?;
+    app.delete_protected_account(&by.to_string(), id, base(&headers)?, reason).await?;
     Ok(StatusCode::NO_CONTENT)
 }
