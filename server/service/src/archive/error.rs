@@ -37,7 +37,8 @@ pub enum ArchiveError {
     /// Another server of the zone uses it.
     #[error(
         "this is the database of the {} server {} (id {}) of this zone, and each server needs one of its own, by \
-         whatever name or path it is reached: name another database; the same database server will do",
+         whatever name or path it is reached: name another database; the same database server will do. One that \
+         nobody uses any more has its mark taken away first",
         .0.role.title(), .0.server_name, .0.server_id
     )]
     OtherServer(Box<Mark>),
