@@ -79,8 +79,8 @@ where
 /// The longest `ETag` that a form may have, in bytes: no server gives one of half that.
 const MAX_ETAG_BYTES: usize = 128;
 
-/// Takes the form of a page of Properties, of Protected accounts or of one's own account: to change, or to test, what is in it. Without
-/// JavaScript the page that follows has in its form what was typed, unless it was saved.
+/// Takes the form of a page of Properties, of Protected accounts or of one's own account: to change, or to test, what is
+/// in it. Without JavaScript the page that follows has in its form what was typed, unless it was saved.
 pub(super) async fn submit<F>(
     pages: Pages,
     sent: Sent,

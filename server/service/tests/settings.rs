@@ -359,9 +359,19 @@ async fn who_changed_an_area_and_why_is_told_to_who_may_read_it() {
         assert_eq!(told(&seen(may, path).await)[2], "the auditors come", "{path}");
         let masked = seen(may_not, path).await;
         assert_eq!(told(&masked), [json!("security"), json!("somebody"), Value::Null], "{path}");
-        assert!(!masked.to_string().contains("auditors") && !masked.to_string().contains("77"), "{masked}");
+        assert!(
+            !masked.to_string().contains("auditors") && !masked.to_string().contains("session_minutes"),
+            "{masked}"
+        );
     }
     assert_eq!(seen(may_not, "/api/v1/revisions/3").await["revision"]["reason"], "moved", "what they may read");
+    // Nor is it told by the audited events.
+    let events = seen("ult_read-sessions", "/api/v1/events").await;
+    assert_eq!(events["items"][1]["payload"]["section"], "security", "{events}");
+    assert_eq!(events["items"][1]["payload"]["by"], "somebody", "{events}");
+    assert!(events["items"][1]["summary"].as_str().unwrap().starts_with("somebody changed"), "{events}");
+    assert!(!events.to_string().contains("auditors"), "{events}");
+    assert!(seen(may, "/api/v1/events").await.to_string().contains("auditors"));
     let page = async |account: &str| {
         let cookie = server.sign_in(account).await;
         let page = server.plain(Method::GET, "/properties/history/2").header("cookie", cookie).send().await.unwrap();

@@ -12,7 +12,12 @@ pub const SYNCHRONIZATION: SectionSpec = SectionSpec {
         heading: "Primary server",
         note: "",
         fields: &[
-            field("primary_url", "Address", "", Of::Text(512)),
+            field(
+                "primary_url",
+                "Address",
+                "An http:// address, of this machine alone: administrators only.",
+                Of::Text(512),
+            ),
             field(
                 "primary_fingerprint",
                 "Certificate",

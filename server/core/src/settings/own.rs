@@ -163,6 +163,7 @@ mod tests {
         assert_eq!(own.database_of(ServerRole::Backup).kind, DatabaseKind::Off);
         assert_eq!(own.etag(), "\"own-3\"");
     }
+
     #[test]
     fn an_address_is_read_whole_or_refused() {
         let checked = |url: &str, fingerprint: &str| {

@@ -4,8 +4,10 @@ use userlock_core::{
     api::{EventView, Page},
     event::{Event, SessionKey, kind_name},
     record::Entry,
+    settings::Rights,
 };
 
+use super::{SOMEBODY, may_read};
 use crate::http::{
     body::{number_cursor, page_limit},
     problem::{self, Answer},
@@ -20,7 +22,7 @@ impl App {
     ///
     /// # Errors
     /// 422, naming the parameter; 503.
-    pub async fn events(&self, limit: Option<u32>, cursor: Option<&str>) -> Answer<Page<EventView>> {
+    pub async fn events(&self, rights: Rights, limit: Option<u32>, cursor: Option<&str>) -> Answer<Page<EventView>> {
         let limit = page_limit(limit)? as usize;
         let cursor = number_cursor(cursor.filter(|cursor| !cursor.is_empty()))?;
         let end = cursor.unwrap_or(u64::MAX).min(self.zone.read(|server| server.position).saturating_add(1));
@@ -49,14 +51,21 @@ impl App {
         let more = found.len() > limit;
         found.truncate(limit);
         let next = found.last().filter(|_| more).map(|(position, _)| position.to_string());
-        let items = found.into_iter().map(|(position, entry)| self.event_view(position, &entry)).collect();
+        let items = found.into_iter().map(|(position, entry)| self.event_view(rights, position, &entry)).collect();
         // To count them would cost as much as there are.
         Ok(Page { total: None, items, next })
     }
 
-    fn event_view(&self, position: u64, entry: &Entry) -> EventView {
+    fn event_view(&self, rights: Rights, position: u64, entry: &Entry) -> EventView {
         let record = &entry.record;
-        let event = if entry.rejected.is_some() { None } else { Event::read(record).ok() };
+        let mut event = if entry.rejected.is_some() { None } else { Event::read(record).ok() };
+        let masked = match &mut event {
+            Some(Event::SettingsChanged(e)) if !may_read(rights, &e.section) => {
+                e.by = SOMEBODY.to_owned();
+                true
+            }
+            _ => false,
+        };
         let (user, summary) = match &event {
             Some(event) => self.summary(&record.machine, event),
             None => (None, "A record that could not be accepted".to_owned()),
@@ -64,6 +73,10 @@ impl App {
         let mut payload: Option<serde_json::Value> = serde_json::from_slice(&record.payload).ok();
         if let Some(fields) = payload.as_mut().and_then(serde_json::Value::as_object_mut) {
             fields.remove("token_hash");
+            if masked {
+                fields.remove("reason");
+                fields.insert("by".to_owned(), SOMEBODY.into());
+            }
         }
         EventView {
             position,

@@ -26,7 +26,11 @@ pub use sections::typed;
 pub use security::{EnrolmentCreated, TokenCreated, TokenRequest};
 pub use synchronization::MAX_WAIT_SECONDS;
 
-use userlock_core::{event::MAX_TEXT_BYTES, server::Refusal as Refused};
+use userlock_core::{
+    event::MAX_TEXT_BYTES,
+    server::Refusal as Refused,
+    settings::{Area, Right, Rights},
+};
 
 use crate::{
     http::{
@@ -35,6 +39,23 @@ use crate::{
     },
     zone::SubmitError,
 };
+
+/// Who changed what one may not see.
+const SOMEBODY: &str = "somebody";
+
+/// Whether somebody with these rights may see who changed a section, and why.
+fn may_read(rights: Rights, section: &str) -> bool {
+    rights.include(Right::Read(area_of(section)))
+}
+
+/// The area that a section, or a part of the settings, is of.
+fn area_of(section: &str) -> Area {
+    match section {
+        "security" => Area::Security,
+        "protected-accounts" | "protected_accounts" => Area::ProtectedAccounts,
+        _ => Area::Settings,
+    }
+}
 
 /// A reason that is short enough, without control characters.
 fn check_reason(reason: Option<&str>) -> Answer<()> {

@@ -8,6 +8,7 @@ use userlock_core::{
     settings::{Area, Right, Rights, ZoneDocument, ZoneSettings},
 };
 
+use super::{SOMEBODY, may_read};
 use crate::{
     auth,
     http::{
@@ -43,9 +44,9 @@ fn view_for(rights: Rights, document: &ZoneDocument) -> RevisionView {
 
 /// Who changed an area, and why, is for who may read the area.
 fn seen_by(rights: Rights, view: RevisionView) -> RevisionView {
-    match rights.include(Right::Read(area_of(&view.section))) {
+    match may_read(rights, &view.section) {
         true => view,
-        false => RevisionView { by: "somebody".to_owned(), reason: None, ..view },
+        false => RevisionView { by: SOMEBODY.to_owned(), reason: None, ..view },
     }
 }
 
@@ -158,15 +159,6 @@ fn put_back(settings: &mut ZoneSettings, then: &ZoneSettings, section: &str) {
     }
 }
 
-/// The area that a section, or a part of the settings, is of.
-fn area_of(section: &str) -> Area {
-    match section {
-        "security" => Area::Security,
-        "protected-accounts" | "protected_accounts" => Area::ProtectedAccounts,
-        _ => Area::Settings,
-    }
-}
-
 /// A value that differs: where it is, what it was and what it is. Secrets are masked.
 pub type Differing = (Vec<String>, Option<Value>, Option<Value>);
 
@@ -176,9 +168,7 @@ fn differing(rights: Rights, before: Option<&ZoneSettings>, after: &ZoneSettings
     let paths: std::collections::BTreeSet<&Vec<String>> = before.keys().chain(after.keys()).collect();
     let differing = paths.into_iter().filter(|path| before.get(*path) != after.get(*path));
     // What somebody may not see takes no place of what they may.
-    let seen = |path: &&Vec<String>| {
-        rights.include(Right::Read(area_of(path.first().map(String::as_str).unwrap_or_default())))
-    };
+    let seen = |path: &&Vec<String>| may_read(rights, path.first().map(String::as_str).unwrap_or_default());
     let told = |leaves: &BTreeMap<Vec<String>, Value>, path: &Vec<String>| {
         let value = leaves.get(path)?;
         let secret = matches!(last(path), "zone_key_hash" | "password_hash" | "hash");

@@ -176,7 +176,7 @@ impl App {
         fields: &Map<String, Value>,
         reason: Option<String>,
     ) -> Answer<()> {
-        // What is wrong with the rest is said before passwords are hashed, which takes its time.
+        // Passwords are hashed when nothing else is wrong: it takes its time.
         let (section, passwords) = self.try_security(rights, fields)?;
         let hashes = tokio::task::spawn_blocking(move || {
             passwords.into_iter().map(|(name, password)| Ok((name, hash_now(&password)?))).collect()

@@ -1,10 +1,11 @@
 //! Lists: sessions, events, the application log, agents.
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 use serde::Deserialize;
 use userlock_core::api::{EventView, LogEvent, LogQuery, Page, SessionQuery, SessionView};
 
 use crate::{
+    auth::Principal,
     http::{
         body::{QueryOf, page_limit},
         problem::Answer,
@@ -32,8 +33,12 @@ pub async fn sessions(
 }
 
 /// `GET /api/v1/events`.
-pub async fn events(State(app): State<App>, QueryOf(query): QueryOf<PageQuery>) -> Answer<Json<Page<EventView>>> {
-    app.events(query.limit, query.cursor.as_deref()).await.map(Json)
+pub async fn events(
+    State(app): State<App>,
+    Extension(by): Extension<Principal>,
+    QueryOf(query): QueryOf<PageQuery>,
+) -> Answer<Json<Page<EventView>>> {
+    app.events(by.rights, query.limit, query.cursor.as_deref()).await.map(Json)
 }
 
 /// `GET /api/v1/application-log`.
