@@ -45,7 +45,7 @@ fn facts(heading: &str, note: &str, certificate: &CertificateView) -> Table {
     Table {
         heading: heading.into(),
         note: note.into(),
-        columns: columns(&["", ""]),
+        columns: columns(&["Property", "Value"]),
         rows: vec![
             row("SHA-256", cell(certificate.fingerprint.as_str())),
             row("Names", cell(certificate.names.join(", "))),
@@ -75,7 +75,7 @@ fn spread(view: &CertificatesView) -> Table {
         heading: "Who knows the next one".into(),
         note: "As of this moment. Machines say so at their next hello, within a heartbeat.".into(),
         add: (!view.waits_for.is_empty()).then(|| (HOME.into(), "Look again".into())),
-        columns: columns(&["", ""]),
+        columns: columns(&["Property", "Value"]),
         rows: vec![
             row("Machines in touch", format!("{known} of {} know it", view.agents_in_touch)),
             row("Silent machines", silent),

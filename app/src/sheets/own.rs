@@ -22,7 +22,7 @@ pub async fn role_sheet(ports: SharedPorts, caller: Caller) -> Outcome<Sheet> {
     let fact = |name: &str, what: &str| Row { cells: vec![cell(name), cell(what)], ..Row::default() };
     let table = Table {
         heading: "Role".into(),
-        columns: columns(&["", ""]),
+        columns: columns(&["Property", "Value"]),
         rows: vec![
             fact("This server", &format!("{}, {} server", server.name, server.role.title())),
             fact("Zone", &zone),

@@ -137,7 +137,7 @@ export class Way {
 
 /** A server with TLS that is none of ours. */
 export async function strangeServer(primary) {
-  const tls = { cert: readFileSync(join(primary.data, "server.pem")), key: readFileSync(join(primary.data, "server.key")) };
+  const tls = { cert: readFileSync(join(primary.data, "server.pem")), key: readFileSync(join(primary.data, "server.pem")) };
   const server = https.createServer(tls, (request, response) => response.end("<h1>It works!</h1>"));
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
   return {
