@@ -74,6 +74,9 @@ test("a change is saved, comes to the Backup, stands in the history and is broug
   await expect(page.getByRole("table", { name: "Agents" })).toBeVisible();
   await expect(tableRow(page, "Heartbeat").getByRole("cell")).toHaveText([`${before.heartbeat_seconds} s`, "11 s"]);
   await putBack(pair, "agents", before);
+  const others = page.getByRole("table", { name: "Compare with another revision" });
+  await others.getByRole("link", { name: String(n - 1), exact: true }).click();
+  await expect(page.getByText(`Compared with revision ${n - 1}.`)).toBeVisible();
   await visit(page, `/properties/history/${n}`);
   await page.getByLabel("Reason").fill("it was right");
   await page.getByRole("button", { name: `Bring back Agents as of revision ${n}` }).click();

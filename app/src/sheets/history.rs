@@ -24,11 +24,14 @@ pub async fn sheet(ports: SharedPorts, caller: Caller, rest: &str) -> Outcome<Sh
     }
 }
 
-async fn list(ports: SharedPorts, caller: Caller, cursor: String) -> Outcome<Sheet> {
-    let own = super::own::changes_table(&ports).await?;
-    let page = ports.revisions(caller, cursor).await?;
-    let row = |view: RevisionView| Row {
-        href: Some(format!("/properties/history/{}", view.n)),
+/// The heads of a list of revisions.
+const COLUMNS: [&str; 5] = ["Revision", "When", "Who", "What", "Why"];
+/// The most revisions that one is offered to be compared with.
+const OTHERS: usize = 20;
+
+fn row(href: String, view: RevisionView) -> Row {
+    Row {
+        href: Some(href),
         cells: vec![
             cell(view.n.to_string()),
             Cell { text: String::new(), at: Some(view.at) },
@@ -37,14 +40,32 @@ async fn list(ports: SharedPorts, caller: Caller, cursor: String) -> Outcome<She
             cell(view.reason.unwrap_or_default()),
         ],
         action: None,
-    };
+    }
+}
+
+/// The last revisions, each with the way to compare one with it.
+async fn others(ports: &SharedPorts, caller: Caller, n: u64) -> Outcome<Table> {
+    let known = ports.revisions(caller, String::new()).await?.items;
+    let other = known.into_iter().filter(|view| view.n != n).take(OTHERS);
+    Ok(Table {
+        heading: "Compare with another revision".into(),
+        columns: columns(&COLUMNS),
+        rows: other.map(|view| row(format!("/properties/history/{n}/{}", view.n), view)).collect(),
+        empty: "There is no other.".into(),
+        ..Table::default()
+    })
+}
+
+async fn list(ports: SharedPorts, caller: Caller, cursor: String) -> Outcome<Sheet> {
+    let own = super::own::changes_table(&ports).await?;
+    let page = ports.revisions(caller, cursor).await?;
     let next = page
         .next
         .map(|cursor| (format!("/properties/history/before/{}", query::encode(&cursor)), "Older revisions".to_owned()));
     let table = Table {
         heading: "Revisions".into(),
-        columns: columns(&["Revision", "When", "Who", "What", "Why"]),
-        rows: page.items.into_iter().map(row).collect(),
+        columns: columns(&COLUMNS),
+        rows: page.items.into_iter().map(|view| row(format!("/properties/history/{}", view.n), view)).collect(),
         next,
         ..Table::default()
     };
@@ -93,6 +114,7 @@ async fn one(ports: SharedPorts, caller: Caller, n: u64, with: Option<u64>) -> O
         hidden: vec![("n".into(), n.to_string()), ("etag".into(), general.etag)],
         field: Some(reason_field()),
     };
+    tables.push(others(&ports, caller, n).await?);
     let reason = revision.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
     Ok(Sheet {
         title: titled(&format!("Revision {n}")),

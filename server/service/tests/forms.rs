@@ -362,6 +362,11 @@ async fn the_history_reads_as_the_pages_do() {
     );
     let shown = text("/properties/history/3").await;
     assert!(shown.contains("User a.b | \u{2014} | added. In total: 2"), "{shown}");
+    // Any two are compared: each page leads to all others.
+    let page = browser.page("/properties/history/3").await;
+    assert!(page.contains("href=\"/properties/history/3/1\"") && !page.contains("href=\"/properties/history/3/3\""));
+    let shown = text("/properties/history/3/1").await;
+    assert!(shown.contains("Compared with revision 1") && shown.contains("Heartbeat | 20 s | 11 s"), "{shown}");
     let list = text("/properties/history").await;
     assert!(list.contains("Protected accounts") && list.contains("E-mail | From, Server"), "{list}");
     let shown = text("/properties/history/own/2").await;

@@ -2,11 +2,11 @@
 
 use userlock_core::{api::SecuritySection, settings::Role};
 
-use super::{ACTION, HOME, Precious, check, form, group, hidden, role_names, text};
+use super::{HOME, Precious, check, form, group, role_names, text};
 use crate::{
     present::query,
-    sheet::{Action, Field, Kind, Sheet, Table},
-    sheets::{Outcome, nothing, reason_field, titled},
+    sheet::{Field, Kind, Sheet, Table},
+    sheets::{Outcome, nothing, titled},
 };
 
 /// What is lost with an account, and what is not.
@@ -55,36 +55,23 @@ pub fn account(
     fields.push(password);
     let changed = known.filter(|_| editable).map(|account| account.name.as_str());
     let asked = precious.asked(changed.into_iter(), "Needed only to disable it, or to take rights away from it.");
-    let (mut actions, mut tables) = (Vec::new(), Vec::new());
-    match changed {
-        // One that is not to be lost unawares has a page of its own for that.
-        Some(name) if asked.is_some() => tables.push(Table {
-            heading: "Delete".into(),
-            add: Some((format!("{HOME}/accounts/{}/delete", query::encode(name)), "Delete account".to_owned())),
-            empty: AFTER_DELETION.into(),
-            ..Table::default()
-        }),
-        Some(name) => actions.push(Action {
-            action: ACTION.into(),
-            button: "Delete account".into(),
-            note: AFTER_DELETION.into(),
-            danger: true,
-            hidden: hidden(&[("slug", &format!("security/accounts/{name}/delete")), ("etag", etag)]),
-            field: Some(reason_field()),
-        }),
-        None => {}
-    }
+    // What cannot be brought back has a page of its own, which says what is lost.
+    let deletes = changed.map(|name| Table {
+        heading: "Delete".into(),
+        add: Some((format!("{HOME}/accounts/{}/delete", query::encode(name)), "Delete account".to_owned())),
+        empty: AFTER_DELETION.into(),
+        ..Table::default()
+    });
     let groups = std::iter::once(group("", "", fields)).chain(asked).collect();
     Ok(Sheet {
         title: titled(&if new { "New account".to_owned() } else { format!("Account {name}") }),
         form: Some(form(&format!("security/accounts/{name}"), etag, editable, "Save account", groups)),
-        actions,
-        tables,
+        tables: deletes.into_iter().collect(),
         ..Sheet::default()
     })
 }
 
-/// The page where an account is deleted that is not to be lost unawares.
+/// The page where an account is deleted. One that is not to be lost unawares asks for more than a click.
 pub fn deletion(section: &SecuritySection, name: &str, etag: &str, precious: &Precious) -> Outcome<Sheet> {
     let known = section.accounts.iter().find(|account| account.name == name).ok_or_else(nothing)?;
     let asked = precious.asked([known.name.as_str()].into_iter(), "");

@@ -1,9 +1,11 @@
 //! The settings that the whole zone shares. The Primary writes them; the Backup has a copy.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{FieldError, Messages, Notifications, ProtectedAccount, Security};
-use crate::account::Realms;
+use crate::account::{Realms, fold_case};
 
 /// All settings of the zone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -180,6 +182,11 @@ impl ZoneSettings {
             }
             set.iter().try_for_each(|realm| text("general.realms", realm, 0, 255))?;
         }
+        let mut known = BTreeSet::new();
+        if let Some(twice) = g.realms.0.iter().flatten().find(|realm| !known.insert(fold_case(realm))) {
+            let message = format!("{twice} is there twice: realms that are one stand in one set");
+            return Err(FieldError::new("general.realms", message));
+        }
         let a = &self.agents;
         within("agents.heartbeat_seconds", a.heartbeat_seconds.into(), 1, 3600)?;
         within("agents.unconfirmed_after_seconds", a.unconfirmed_after_seconds.into(), 2, 86_400)?;
@@ -245,6 +252,9 @@ mod tests {
         settings.general.realms.0 = vec![vec!["corp".into()]];
         settings.general.time_zone = "UTC".into();
         assert_eq!(settings.check().unwrap_err().field, "general.realms");
+        settings.general.realms.0 =
+            vec![vec!["corp".into(), "corp.example".into()], vec!["CORP".into(), "other.example".into()]];
+        assert!(settings.check().unwrap_err().message.contains("CORP is there twice"));
         settings.general.realms.0 = vec![vec!["corp".into(), "corp.example".into()]];
         settings.general.time_zone = String::new();
         assert_eq!(settings.check().unwrap_err().field, "general.time_zone");

@@ -179,7 +179,11 @@ impl Failure {
 
     fn not_a_server(primary: &str) -> Self {
         let what = format!("The server at {primary} does not answer as a UserLock server does");
-        let advice = "Check the address and the port; an older version is upgraded first.";
+        let advice = if primary.starts_with("http://") {
+            "Begin the address with https:// if that server has a certificate; else check the address and the port."
+        } else {
+            "Check the address and the port; an older version is upgraded first."
+        };
         Self::of_check("not_a_server", "is a Primary", what, advice)
     }
 
