@@ -18,6 +18,8 @@ pub struct Sheet {
     pub read_only: Option<ReadOnly>,
     /// Its form.
     pub form: Option<Form>,
+    /// Whether the form stands below the tables, which show what it is about.
+    pub form_last: bool,
     /// What tests what stands in the form.
     pub test: Option<Test>,
     /// What came of the form before this page, without JavaScript.
@@ -41,6 +43,10 @@ pub struct Form {
     pub editable: bool,
     /// What the button says.
     pub button: String,
+    /// What it says meanwhile, where that is not "Saving…".
+    pub busy: String,
+    /// Whether it destroys something.
+    pub danger: bool,
     /// Its fields, in groups.
     pub groups: Vec<Group>,
 }

@@ -155,12 +155,13 @@ async fn section_sheet(ports: SharedPorts, caller: Caller, slug: &str) -> Outcom
         editable,
         button: "Save".into(),
         groups: spec::groups(spec.groups, &value),
+        ..Form::default()
     };
     let mut tables = Vec::new();
     match slug {
         "database" => tables.push(own::database_table(&ports).await?),
         "notifications" if editable => {
-            form.groups.push(notifications::boxes(&notifications::shown(&ports, &value), &value))
+            form.groups.extend(notifications::boxes(&notifications::shown(&ports, &value), &value))
         }
         "notifications" => tables = notifications::tables(&notifications::shown(&ports, &value), &value),
         _ => {}

@@ -40,8 +40,23 @@ fn is_chosen(section: &Value, (id, ..): &Event) -> bool {
     chosen.is_some_and(|ids| ids.iter().any(|chosen| chosen.as_u64() == Some(u64::from(*id))))
 }
 
-/// A box for each event; those of the section are ticked.
-pub fn boxes(events: &[Event], section: &Value) -> Group {
+/// What events are about: the ids from this one on, and the heading of their boxes.
+const TOPICS: [(u32, &str); 6] = [
+    (1000, "Events of this server, its settings and its certificate"),
+    (1100, "Events of the two servers"),
+    (1200, "Events of synchronization"),
+    (1300, "Events of agents"),
+    (1400, "Events of sign-ins and of who asks to join"),
+    (1500, "Events of the disk and the Database"),
+];
+
+/// What an event is about, as a place among the topics.
+fn topic((id, ..): &Event) -> usize {
+    TOPICS.iter().rposition(|(from, _)| from <= id).unwrap_or_default()
+}
+
+/// A box for each event, by what the events are about; those of the section are ticked.
+pub fn boxes(events: &[Event], section: &Value) -> Vec<Group> {
     let field = |event: &Event| Field {
         name: format!("{BOX}{}", event.0),
         label: name_of(event),
@@ -51,11 +66,13 @@ pub fn boxes(events: &[Event], section: &Value) -> Group {
         options: vec![("true".to_owned(), event.2.to_owned())],
         ..Field::default()
     };
-    Group {
-        heading: "Events".to_owned(),
-        note: "Warnings and errors of the application log, and what was chosen over the interface besides.".to_owned(),
-        fields: events.iter().map(field).collect(),
-    }
+    let group = |(at, (_, heading)): (usize, &(u32, &str))| {
+        let fields: Vec<Field> = events.iter().filter(|event| topic(event) == at).map(field).collect();
+        let ticked = fields.iter().filter(|field| field.value == "true").count();
+        let note = format!("Told of {ticked} of {}.", counted(fields.len() as u64, "event", "events"));
+        Group { heading: (*heading).to_owned(), note, fields }
+    };
+    TOPICS.iter().enumerate().map(group).filter(|group| !group.fields.is_empty()).collect()
 }
 
 /// The events of the section, and behind them the others, for who only reads it.
@@ -93,11 +110,29 @@ mod tests {
 
     #[test]
     fn each_event_has_a_box_and_those_that_are_ticked_are_taken() {
-        let group = boxes(&EVENTS, &json!({ "events": [1206] }));
-        let shown: Vec<_> = group.fields.iter().map(|f| (f.name.as_str(), f.value.as_str())).collect();
+        let groups = boxes(&EVENTS, &json!({ "events": [1206] }));
+        assert_eq!(groups.iter().map(|g| g.heading.as_str()).collect::<Vec<_>>(), ["Events of synchronization"]);
+        assert_eq!(groups[0].note, "Told of 1 of 2 events.");
+        let shown: Vec<_> = groups[0].fields.iter().map(|f| (f.name.as_str(), f.value.as_str())).collect();
         assert_eq!(shown, [("event-1203", "false"), ("event-1206", "true")]);
         let given = Given::from([("event-1203".into(), "true".into()), ("recipients".into(), String::new())]);
         assert_eq!(chosen(&given), json!([1203]));
+    }
+
+    #[test]
+    fn each_event_is_with_its_topic_and_none_is_left_out() {
+        let event = |id| (id, "NAME", "Meaning.");
+        let events = [999, 1000, 1013, 1105, 1299, 1500, 4000].map(event);
+        let groups = boxes(&events, &json!({ "events": [] }));
+        let shown: Vec<Vec<&str>> =
+            groups.iter().map(|group| group.fields.iter().map(|field| field.name.as_str()).collect()).collect();
+        let expected: [&[&str]; 4] = [
+            &["event-999", "event-1000", "event-1013"],
+            &["event-1105"],
+            &["event-1299"],
+            &["event-1500", "event-4000"],
+        ];
+        assert_eq!(shown, expected);
     }
 
     #[test]

@@ -168,6 +168,7 @@ pub async fn change_sheet(ports: SharedPorts, caller: Caller, n: u64) -> Outcome
         editable: true,
         button: format!("Bring back {what} as of change {n}"),
         groups: vec![Group { heading: "Bring it back".into(), note, fields: fields.into_iter().collect() }],
+        ..Form::default()
     };
     let reason = change.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     Ok(Sheet {
@@ -175,6 +176,7 @@ pub async fn change_sheet(ports: SharedPorts, caller: Caller, n: u64) -> Outcome
         note: format!("{} changed {what}{reason}", change.by),
         tables: vec![changes::own_table(&change)],
         form: caller.may(Right::Write(Area::Settings)).then_some(form),
+        form_last: true,
         ..Sheet::default()
     })
 }

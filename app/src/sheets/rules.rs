@@ -197,7 +197,7 @@ fn rule_sheet(
         ],
         field: Some(reason_field()),
     });
-    let form = Form { action: ACTION.into(), slug: id, etag, editable, button: "Save rule".into(), groups };
+    let form = Form { action: ACTION.into(), slug: id, etag, editable, button: "Save rule".into(), groups, ..Form::default() };
     Sheet {
         title: title.into(),
         read_only,

@@ -1,6 +1,6 @@
 //! The form of a page of Properties: sent by the script where there is one, and told of in place.
 
-use leptos::{ev::SubmitEvent, prelude::*, task::spawn_local};
+use leptos::{ev::SubmitEvent, html, prelude::*, task::spawn_local};
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 use userlock_core::api::{Problem, Tone};
 
@@ -25,6 +25,16 @@ pub fn FormView(
 ) -> impl IntoView {
     let notices = Notices::of_page();
     let anew = use_context::<Anew>();
+    let pressed = NodeRef::<html::Button>::new();
+    if let Some(Anew { saved, .. }) = anew.filter(|anew| anew.saved.get_value()) {
+        // The button that was pressed went with the form before this one.
+        Effect::new(move || {
+            if let Some(button) = pressed.get() {
+                saved.set_value(false);
+                browser::focus_element(&button);
+            }
+        });
+    }
     let navigate = use_navigate();
     let go = StoredValue::new(move |to: String| navigate(&to, NavigateOptions::default()));
     let busy = RwSignal::new(false);
@@ -33,6 +43,8 @@ pub fn FormView(
     let report = RwSignal::new(again.report);
     let secret = RwSignal::new(None::<String>);
     let etag = RwSignal::new(form.etag);
+    // A button that is disabled would lose the focus.
+    let is_busy = move || busy.get().then_some("true");
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
         if busy.get_untracked() {
@@ -56,13 +68,9 @@ pub fn FormView(
                     }
                     if saved.to.is_empty() {
                         notices.tell(Tone::Ok, saved.text);
-                        if let Some(Anew(turn)) = anew.filter(|_| secret.with_untracked(Option::is_none)) {
+                        if let Some(Anew { turn, saved }) = anew.filter(|_| secret.with_untracked(Option::is_none)) {
+                            saved.set_value(true);
                             turn.update(|turn| *turn += 1);
-                            // The button that was pressed is another one then.
-                            set_timeout(
-                                || browser::focus("form.panel button.primary"),
-                                std::time::Duration::from_millis(400),
-                            );
                         }
                     } else {
                         go.with_value(|go| go(saved.to));
@@ -78,8 +86,9 @@ pub fn FormView(
             testing.set(false);
         });
     };
-    let name = form.groups.iter().map(|group| &group.heading).find(|heading| !heading.is_empty());
-    let name = name.unwrap_or(&form.button).clone();
+    // A form that does one thing is called by that.
+    let heading = form.groups.iter().map(|group| &group.heading).find(|heading| !heading.is_empty());
+    let name = heading.filter(|_| form.button == "Save").unwrap_or(&form.button).clone();
     let reason = Field {
         name: "reason".into(),
         label: "Reason".into(),
@@ -98,7 +107,8 @@ pub fn FormView(
         rest.map(|problem| view! { <ProblemView problem/> }.into_any())
     };
     let groups = form.groups.into_iter().map(|group| group_of(group, problem)).collect_view();
-    let button = form.button;
+    let (button, class) = (form.button, if form.danger { "danger" } else { "primary" });
+    let at_work = if form.busy.is_empty() { "Saving\u{2026}".to_owned() } else { form.busy };
     // Enter presses the first button of a form, in whichever field it is typed: that must not be Save where a field is the
     // test's.
     let by_enter = test.as_ref().is_some_and(|test| !test.fields.is_empty()).then(|| {
@@ -119,7 +129,7 @@ pub fn FormView(
         view! {
             <section id="test" class="stack form-test">
                 {group_of(group, problem)}
-                <div class="buttons"><button formaction=test.action disabled=move || busy.get()>{test.button}</button></div>
+                <div class="buttons"><button formaction=test.action aria-disabled=is_busy>{test.button}</button></div>
                 <div class="stack" role="status" aria-live="polite">{checks}</div>
             </section>
         }
@@ -139,8 +149,8 @@ pub fn FormView(
                 }.into_any())}
             </div>
             <div class="buttons">
-                <button class="primary" disabled=move || busy.get()>
-                    {move || if busy.get() && !testing.get() { "Saving…".to_owned() } else { button.clone() }}
+                <button node_ref=pressed class=class aria-disabled=is_busy>
+                    {move || if busy.get() && !testing.get() { at_work.clone() } else { button.clone() }}
                 </button>
             </div>
             {test}
@@ -153,10 +163,13 @@ pub fn FormView(
 const TEST: &str = "/fn/test-section";
 
 fn group_of(group: Group, problem: RwSignal<Option<Problem>>) -> AnyView {
+    let name = (!group.heading.is_empty()).then(|| group.heading.clone());
     view! {
-        {heading(group.heading)}
-        {(!group.note.is_empty()).then(|| view! { <p class="muted">{group.note}</p> }.into_any())}
-        {group.fields.into_iter().map(|field| field_of(field, "form", Some(problem))).collect_view()}
+        <div class="stack" role=name.is_some().then_some("group") aria-label=name>
+            {heading(group.heading)}
+            {(!group.note.is_empty()).then(|| view! { <p class="muted">{group.note}</p> }.into_any())}
+            {group.fields.into_iter().map(|field| field_of(field, "form", Some(problem))).collect_view()}
+        </div>
     }
     .into_any()
 }
@@ -170,6 +183,7 @@ fn is_of(problem: &Problem, name: &str) -> bool {
 /// One field with its label, and with its problem below it where one may be told.
 pub fn field_of(field: Field, within: &str, problem: Option<RwSignal<Option<Problem>>>) -> AnyView {
     let Field { name, label, help, note, kind, value, text, min, max, options } = field;
+    let id = format!("field-{name}");
     let message_id = problem.map(|_| format!("wrong-{name}"));
     let describes = message_id.clone();
     let key = StoredValue::new(name.clone());
@@ -230,17 +244,23 @@ pub fn field_of(field: Field, within: &str, problem: Option<RwSignal<Option<Prob
         .into_any(),
         Kind::Check => {
             let meaning = options.into_iter().next().map(|(_, word)| word).unwrap_or_default();
+            // The box is called by what stands before it, and by what it means.
+            let called = (!label.is_empty()).then(|| format!("{id}-label {id}-meaning"));
+            let describes = [Some(format!("{id}-help")), describes].into_iter().flatten().collect::<Vec<_>>().join(" ");
             view! {
                 <label class="check">
-                    <input r#type="checkbox" name=name value="true" checked=value == "true" autofocus=autofocus aria-invalid=invalid aria-describedby=describes/>
-                    {meaning}
+                    <input r#type="checkbox" name=name value="true" checked=value == "true" autofocus=autofocus aria-invalid=invalid aria-labelledby=called aria-describedby=describes/>
+                    <span id=format!("{id}-meaning")>{meaning}</span>
                 </label>
             }
             .into_any()
         }
         Kind::Fact => view! { <span class="given">{text}</span> }.into_any(),
     };
-    let told = view! { <span>{label}{small(help)}{small(note)}</span> }.into_any();
+    let told = view! {
+        <span><span id=format!("{id}-label")>{label}</span><span id=format!("{id}-help")>{small(help)}{small(note)}</span></span>
+    }
+    .into_any();
     // A box has a label of its own.
     let row = match kind {
         Kind::Check | Kind::Fact => view! { <div class="row">{told}{input}</div> }.into_any(),

@@ -3,13 +3,15 @@
 mod form;
 mod table;
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
 use super::{ProblemView, WithQuickAccess, loading};
 use crate::{
     api,
-    components::{Fact, PageHead, ReadOnlyNote},
+    components::{Each, Fact, Item, PageHead, ReadOnlyNote},
     live::Live,
     memo::Memo,
     reading::Reading,
@@ -40,7 +42,7 @@ fn read_sheet(home: &'static str) -> AnyView {
     let params = use_params_map();
     let slug = Memo::new(move || params.with(|p| p.get("slug")).unwrap_or_default());
     let turn = RwSignal::new(0);
-    provide_context(Anew(turn));
+    provide_context(Anew { turn, saved: StoredValue::new(false) });
     let sheet = Reading::new(
         move || (slug.get(), turn.get()),
         move |(slug, _)| async move {
@@ -59,7 +61,7 @@ fn read_sheet(home: &'static str) -> AnyView {
         <Transition fallback=loading>
             {move || Suspend::new(async move {
                 match sheet.done().await {
-                    Ok(sheet) => view! { <SheetView sheet=sheet general=slug.get_untracked() == "general"/> }.into_any(),
+                    Ok(sheet) => alone((slug.get_untracked(), turn.get_untracked()), sheet),
                     Err(refused) if refused.0.status == 404 => view! { <super::NotFound/> }.into_any(),
                     Err(refused) => view! { <PageHead title="Properties"/><ProblemView problem=refused.0/> }.into_any(),
                 }
@@ -69,9 +71,23 @@ fn read_sheet(home: &'static str) -> AnyView {
     .into_any()
 }
 
+/// A page whose elements are of no other page, nor of the same one before it was saved: what was typed into a field would
+/// stand in the one that takes its place.
+fn alone((slug, turn): (String, u32), sheet: Sheet) -> AnyView {
+    let general = slug == "general";
+    let item: Item =
+        (format!("{turn} {slug}"), Arc::new(move || view! { <SheetView sheet=sheet.clone() general=general/> }.into_any()));
+    view! { <Each items=Signal::stored(vec![item])/> }.into_any()
+}
+
 /// Reads the page anew when it changes: what is shown beside a form may be another after it was saved.
 #[derive(Clone, Copy)]
-struct Anew(RwSignal<u32>);
+struct Anew {
+    /// How often it was.
+    turn: RwSignal<u32>,
+    /// Whether it is after a form was saved.
+    saved: StoredValue<bool>,
+}
 
 #[component]
 fn SheetView(sheet: Sheet, general: bool) -> impl IntoView {
@@ -87,18 +103,20 @@ fn SheetView(sheet: Sheet, general: bool) -> impl IntoView {
 
 /// All of a page but its head.
 pub(super) fn contents(sheet: Sheet) -> AnyView {
-    let Sheet { read_only, note, form, test, again, actions, tables, .. } = sheet;
+    let Sheet { read_only, note, form, form_last, test, again, actions, tables, .. } = sheet;
     let no_right = read_only.is_none() && form.as_ref().is_some_and(|form| !form.editable);
     let form = form.map(|form| match form.editable {
         true => view! { <FormView form=form test=test again=again/> }.into_any(),
         false => text_of(form),
     });
+    let (first, last) = if form_last { (None, form) } else { (form, None) };
     view! {
         {read_only.map(|reason| view! { <ReadOnlyNote reason=reason/> }.into_any())}
         {no_right.then(|| view! { <p class="muted">"Your account may see this, and not change it."</p> }.into_any())}
         {(!note.is_empty()).then(|| view! { <p class="muted">{note}</p> }.into_any())}
-        {form}
+        {first}
         {tables.into_iter().map(table_of).collect_view()}
+        {last}
         {actions.into_iter().map(|action| view! { <section class="panel stack">{action_of(action, false)}</section> }.into_any()).collect_view()}
     }
     .into_any()

@@ -5,7 +5,7 @@ use userlock_core::{api::SecuritySection, settings::Role};
 use super::{HOME, Precious, check, form, group, role_names, text};
 use crate::{
     present::query,
-    sheet::{Field, Kind, Sheet, Table},
+    sheet::{Field, Form, Kind, Sheet, Table},
     sheets::{Outcome, nothing, titled},
 };
 
@@ -76,10 +76,11 @@ pub fn deletion(section: &SecuritySection, name: &str, etag: &str, precious: &Pr
     let known = section.accounts.iter().find(|account| account.name == name).ok_or_else(nothing)?;
     let asked = precious.asked([known.name.as_str()].into_iter(), "");
     let slug = format!("security/accounts/{name}/delete");
+    let form = form(&slug, etag, true, "Delete account", asked.into_iter().collect());
     Ok(Sheet {
         title: titled(&format!("Delete account {name}")),
         note: AFTER_DELETION.into(),
-        form: Some(form(&slug, etag, true, "Delete account", asked.into_iter().collect())),
+        form: Some(Form { danger: true, busy: "Deleting\u{2026}".into(), ..form }),
         ..Sheet::default()
     })
 }

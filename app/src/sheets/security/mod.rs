@@ -53,7 +53,15 @@ pub async fn sheet(ports: SharedPorts, caller: Caller, part: &str) -> Outcome<Sh
 }
 
 fn form(slug: &str, etag: &str, editable: bool, button: &str, groups: Vec<Group>) -> Form {
-    Form { action: ACTION.into(), slug: slug.into(), etag: etag.into(), editable, button: button.into(), groups }
+    Form {
+        action: ACTION.into(),
+        slug: slug.into(),
+        etag: etag.into(),
+        editable,
+        button: button.into(),
+        groups,
+        ..Form::default()
+    }
 }
 
 fn group(heading: &str, note: &str, fields: Vec<Field>) -> Group {

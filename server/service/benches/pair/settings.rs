@@ -14,8 +14,19 @@ use crate::{
 };
 
 /// The pages of Properties.
-const PAGES: [&str; 10] =
-    ["general", "agents", "messages", "email", "database", "notifications", "security", "retention", "history", "role"];
+const PAGES: [&str; 11] = [
+    "general",
+    "agents",
+    "messages",
+    "email",
+    "database",
+    "notifications",
+    "security",
+    "retention",
+    "certificate",
+    "history",
+    "role",
+];
 /// A change that is not there by then does not come.
 const AT_MOST: Duration = Duration::from_secs(30);
 

@@ -121,11 +121,21 @@ impl Doors {
 
     /// Whether the code was typed into this browser.
     pub(super) fn is_open_to(&self, headers: &HeaderMap) -> bool {
+        let mut secrets = self.brought(headers).map(random::hash_secret);
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        secrets.any(|secret| open.iter().any(|door| bool::from(door.as_bytes().ct_eq(secret.as_bytes()))))
+    }
+
+    /// Whether a code was once typed into this browser, one of this start or of an earlier one.
+    pub(super) fn was_open_to(&self, headers: &HeaderMap) -> bool {
+        self.brought(headers).next().is_some()
+    }
+
+    /// What a browser brings in the cookies of this name.
+    fn brought<'a>(&'a self, headers: &'a HeaderMap) -> impl Iterator<Item = &'a str> {
         let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        let secrets = pairs.filter(|(name, _)| *name == self.cookie).map(|(_, secret)| random::hash_secret(secret));
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        secrets.take(8).any(|secret| open.iter().any(|door| bool::from(door.as_bytes().ct_eq(secret.as_bytes()))))
+        pairs.filter(|(name, _)| *name == self.cookie).map(|(_, secret)| secret).take(8)
     }
 }
 

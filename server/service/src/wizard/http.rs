@@ -107,6 +107,7 @@ async fn show(wizard: &Arc<Wizard>, path: &str, headers: &HeaderMap) -> Response
     match step_at(path) {
         _ if path == "/sign-in" && opened && done => lead_on(wizard).await,
         None => redirect(pages::Step::Welcome.path(), None),
+        Some(Step::Welcome) if !opened && wizard.doors.was_open_to(headers) => html(wizard, &view::code_again(), None),
         Some(Step::Welcome) if !opened => html(wizard, &view::page_of(wizard, Step::Welcome, false), None),
         Some(_) if !opened => redirect(pages::Step::Welcome.path(), None),
         Some(step) => {

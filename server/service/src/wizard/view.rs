@@ -30,6 +30,14 @@ pub(super) fn code_refused(text: &str, code: &'static str) -> WizardPage {
     WizardPage { trouble: Some(trouble), warnings: Vec::new(), contents: Contents::Welcome { opened: false } }
 }
 
+/// The browser had the wizard open at an earlier start of this server, or was forgotten for others.
+pub(super) fn code_again() -> WizardPage {
+    let text = "The wizard is closed to this browser: the server was started anew. Enter the one-time code of this start; \
+                it goes on where it was. What you typed is kept, but for passwords.";
+    let trouble = Trouble { code: "code_again".to_owned(), field: None, text: text.to_owned() };
+    WizardPage { trouble: Some(trouble), warnings: Vec::new(), contents: Contents::Welcome { opened: false } }
+}
+
 fn trouble(failure: &Failure) -> Trouble {
     // A field that is not right is kept as it is; what was done on the way to the end stays, too.
     let kept = match failure.field {

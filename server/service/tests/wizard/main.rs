@@ -86,6 +86,12 @@ async fn only_the_code_opens_it_and_attempts_are_limited() {
     let empty = empty.restart().await;
     assert_ne!(empty.code, before, "each start makes another code");
     assert_eq!(location(&empty.get("/wizard/server-type", &cookie).await), "/wizard");
+    let port = empty.url.rsplit(':').next().unwrap();
+    let earlier = format!("userlock-wizard-{port}={}", cookie.split_once('=').unwrap().1);
+    let again = empty.get("/wizard", &earlier).await.text().await.unwrap();
+    assert!(again.contains("data-code=\"code_again\""), "why it is closed again is said: {again}");
+    let first = empty.get("/wizard", "").await.text().await.unwrap();
+    assert!(!first.contains("data-code") && first.contains("One-time code"), "{first}");
     empty.open().await;
 }
 
