@@ -5,7 +5,7 @@ use leptos::{
     prelude::{GetValue, SetValue, StoredValue, document, window},
 };
 use wasm_bindgen::JsCast;
-use web_sys::{Element, HtmlElement, HtmlFormElement};
+use web_sys::{Element, HtmlElement, HtmlFormElement, HtmlInputElement};
 
 use crate::present::query;
 
@@ -65,6 +65,16 @@ pub fn is_entered_in(event: &web_sys::SubmitEvent, part: &str) -> bool {
     let by_enter = event.submitter().is_some_and(|button| button.get_attribute("name").as_deref() == Some("by_enter"));
     let field = || document().active_element()?.closest(part).ok().flatten();
     by_enter && field().is_some()
+}
+
+/// Empties the fields of a form that fit.
+pub fn empty(form: Option<Element>, fields: &str) {
+    let Some(found) = form.and_then(|form| form.query_selector_all(fields).ok()) else { return };
+    for field in (0..found.length()).filter_map(|index| found.item(index)) {
+        if let Ok(field) = field.dyn_into::<HtmlInputElement>() {
+            field.set_value("");
+        }
+    }
 }
 
 /// Sends a form as it would be without a script: another page follows. Whether it is one.

@@ -3,11 +3,13 @@
 import { AxeBuilder } from "@axe-core/playwright";
 import { expect, row, test, visit } from "./fixtures.mjs";
 
+/** Where somebody or something of Security is made, changed and lost. */
+const SECURITY = ["accounts/new", "accounts/admin", "accounts/admin/delete", "roles/new", "tokens/new"];
 const WIDTHS = [1440, 360];
 const SCHEMES = ["light", "dark"];
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
-test.describe.configure({ timeout: 120_000 });
+test.describe.configure({ timeout: 240_000 });
 
 /** Looks at the page as it is, in each size and colour; what is wrong with it. */
 async function look(page, what) {
@@ -61,7 +63,13 @@ for (const role of ["primary", "backup"]) {
     const rule = (await pair[role].get("/api/v1/protected-accounts")).items[0];
     // Of the Backup those that are other than the Primary's.
     const paths = ["/", "/protected-accounts", "/properties/general", "/properties/synchronization", "/properties/email"];
-    if (role === "primary") paths.push("/account", "/properties/security", "/properties/security/accounts/new", "/properties/security/accounts/admin", "/properties/history", "/sessions", "/application-log", "/protected-accounts/new", `/protected-accounts/${rule.id ?? rule.account.id}`);
+    const own = ["/account", "/properties/security/accounts/admin", "/properties/notifications", "/properties/messages"];
+    const all = [
+      ...["agents", "messages", "database", "notifications", "retention", "role", "certificate", "history", "security"].map((slug) => `/properties/${slug}`),
+      ...SECURITY.map((part) => `/properties/security/${part}`),
+      ...["/properties/history/1", "/account", "/sessions", "/application-log", "/protected-accounts/new", `/protected-accounts/${rule.id ?? rule.account.id}`],
+    ];
+    paths.push(...(role === "primary" ? all : own));
     for (const path of paths) {
       await page.setViewportSize({ width: 1440, height: 900 });
       await visit(page, path);
@@ -100,6 +108,23 @@ test("menus and dialogs @hydrated", async ({ dashboard, pair }) => {
     await expect(page.getByRole("menuitem", { name: "Synchronize events" })).toBeVisible();
     await look(page, "the server's menu");
   });
+});
+
+test("a form that was refused, and a secret that is shown @hydrated", async ({ dashboard, pair, provoked }) => {
+  provoked.push(/status of 422/);
+  const before = await pair.primary.get("/api/v1/settings/security");
+  const page = await dashboard(pair.primary, "/properties/general");
+  await page.getByLabel("Time zone").fill("Mars/Olympus");
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByRole("alert")).toContainText("Time zone");
+  await look(page, "a form that was refused");
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await visit(page, "/properties/security/tokens/new");
+  await page.getByLabel("Name").fill("of the test");
+  await page.getByRole("button", { name: "Make token" }).click();
+  await expect(page.getByText("Copy it now; it is not shown again.")).toBeVisible();
+  await look(page, "a secret that is shown");
+  await pair.primary.change("security", before);
 });
 
 test("while the Primary is down @hydrated", async ({ dashboard, pair }) => {

@@ -100,6 +100,57 @@ test("a value that cannot be is refused at its field, and what was typed stays @
   expect((await pair.primary.get("/api/v1/settings/general")).zone_name).not.toBe("kept");
 });
 
+test("what was typed on a page stays there: no other page has it in a field of its own @hydrated", async ({ dashboard, pair }) => {
+  const { zone_name: zone, time_zone: timeZone } = await pair.primary.get("/api/v1/settings/general");
+  const page = await dashboard(pair.primary, "/properties/email");
+  const general = page.getByRole("link", { name: "General", exact: true });
+  await page.getByRole("textbox", { name: /^Server/ }).fill("mail.corp.example");
+  await page.getByLabel(/^Reason/).fill("of the mail server");
+  await general.click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Properties · General");
+  await expect(page.getByRole("textbox", { name: "Name", exact: true })).toHaveValue(zone);
+  await expect(page.getByLabel(/^Reason/)).toHaveValue("");
+
+  await visit(page, "/properties/security");
+  await page.getByRole("link", { name: "New account" }).click();
+  await page.getByLabel(/^Password/).fill("correct horse");
+  await page.getByLabel(/^Name/).fill("somebody");
+  await page.getByLabel("operator", { exact: true }).check();
+  await general.click();
+  await expect(page.getByLabel("Time zone")).toHaveValue(timeZone);
+  const values = await page.locator("form input").evaluateAll((inputs) => inputs.map(({ value }) => value));
+  expect(values).not.toContain("correct horse");
+  await expect(page.getByRole("checkbox", { checked: true })).toHaveCount(0);
+});
+
+test("after a page was saved its reason is gone, and the focus is on the button that was pressed @hydrated", async ({ dashboard, pair, provoked }) => {
+  const before = await pair.primary.get("/api/v1/settings/retention");
+  const page = await dashboard(pair.primary, "/properties/retention");
+  const save = page.getByRole("button", { name: "Save", exact: true });
+  await page.getByLabel("Application log").fill(String(before.application_log_days + 1));
+  await page.getByLabel(/^Reason/).fill("this once");
+  await save.focus();
+  await page.keyboard.press("Enter");
+  await expect(page.getByText("Saved. The Backup has it within seconds.")).toBeVisible();
+  await expect(page.getByLabel(/^Reason/)).toHaveValue("");
+  await expect(page.getByLabel("Application log")).toHaveValue(String(before.application_log_days + 1));
+  await expect(save).toBeFocused();
+
+  await test.step("one that is refused for more than a field keeps it, too", async () => {
+    provoked.push(/status of 4../);
+    await visit(page, "/properties/security/accounts/admin");
+    await page.getByLabel("administrator", { exact: true }).uncheck();
+    const button = page.getByRole("button", { name: "Save account" });
+    await page.getByLabel(/^I know that/).check();
+    await button.focus();
+    await page.keyboard.press("Enter");
+    await expect(page.getByRole("alert")).toBeVisible();
+    await expect(page.locator(":focus")).toHaveCount(1);
+    await expect(page.locator("body")).not.toBeFocused();
+  });
+  await putBack(pair, "retention", before);
+});
+
 test("a test is of what stands in the form, and shows each check in its place", async ({ dashboard, pair }) => {
   const before = await pair.backup.get("/api/v1/settings/database");
   const page = await dashboard(pair.backup, "/properties/database");
@@ -155,7 +206,7 @@ test("an earlier mail server is brought back by the page of its change, which as
   const page = await dashboard(pair.backup, "/properties/history");
   const changes = page.getByRole("table", { name: "This server's own settings" });
   await changes.getByRole("row").nth(2).getByRole("link").click();
-  const form = page.getByRole("form", { name: "Bring it back" });
+  const form = page.getByRole("form", { name: /^Bring back E-mail/ });
   provoked.push(/status of 422/);
   await form.getByLabel(/^Reason/).fill("it was quicker");
   await form.getByRole("button", { name: /^Bring back E-mail/ }).click();

@@ -63,6 +63,8 @@ pub fn FormView(
                 Ok(saved) if saved.report.is_some() => report.set(saved.report),
                 Ok(saved) => {
                     etag.set(saved.etag);
+                    // They were of this change.
+                    browser::empty(form, "[name=reason], [type=password]");
                     if saved.secret.is_some() {
                         secret.set(saved.secret);
                     }
