@@ -52,13 +52,17 @@ impl Drop for Device {
 async fn pass_on(client: reqwest::Client, base: String, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
-    [HOST, CONTENT_LENGTH, CONNECTION, TRANSFER_ENCODING].map(|name| parts.headers.remove(name));
+    for name in [HOST, CONTENT_LENGTH, CONNECTION, TRANSFER_ENCODING] {
+        parts.headers.remove(name);
+    }
     let url = format!("{base}{}", parts.uri.path_and_query().unwrap());
     let Ok(answer) = client.request(parts.method, url).headers(parts.headers).body(body).send().await else {
         return StatusCode::BAD_GATEWAY.into_response();
     };
     let (status, mut headers) = (answer.status(), answer.headers().clone());
-    [CONTENT_LENGTH, CONNECTION, TRANSFER_ENCODING].map(|name| headers.remove(name));
+    for name in [CONTENT_LENGTH, CONNECTION, TRANSFER_ENCODING] {
+        headers.remove(name);
+    }
     let Ok(body) = answer.bytes().await else { return StatusCode::BAD_GATEWAY.into_response() };
     (status, headers, Body::from(body)).into_response()
 }
