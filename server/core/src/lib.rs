@@ -4,6 +4,7 @@
 //! to be done goes out as a value. So a simulator can drive it, and any order of arguments can be tested.
 
 pub mod account;
+pub mod address;
 pub mod agent;
 pub mod agent_api;
 pub mod api;

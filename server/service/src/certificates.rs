@@ -1,21 +1,22 @@
 //! How a certificate of this server is replaced: the next one is announced to the other server and to the agents, which
 //! trust both from then on, and it is used when all of them have said so.
 
+mod spread;
+
 use std::time::Duration;
 
 use userlock_core::{
     agent_api::ServerAddress,
-    api::{CertificateView, CertificatesView, ServerRole},
-    sync::AgentCounts,
+    api::{CertificateView, CertificatesView},
 };
 
 use crate::{
     clock,
     http::state::App,
     log::{Details, Episode, Kind, catalogue, details},
-    tls::{Certificates, KeeperError, Known},
-    zone::{Zone, monotonic_ms},
+    tls::{Certificates, KeeperError, Known, TakenUp},
 };
+use spread::Spread;
 
 /// From one look at who knows the next certificate to the next.
 const EVERY: Duration = Duration::from_secs(2);
@@ -28,84 +29,6 @@ const ENDS_MS: i64 = 30 * 86_400_000;
 #[must_use]
 pub fn address(url: &str, certificates: Option<&Certificates>) -> ServerAddress {
     certificates.map_or_else(|| ServerAddress::new(url, ""), |certificates| certificates.address(url))
-}
-
-/// Who knows the newest certificate of this server.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Spread {
-    in_touch: u64,
-    lacking: u64,
-    silent: u64,
-    /// Whether there is another server, from which those that are silent learn it.
-    has_peer: bool,
-    waits_for: Vec<String>,
-}
-
-impl Spread {
-    /// `own` is how this server is known, the announced certificate included.
-    fn of(zone: &Zone, own: &ServerAddress) -> Self {
-        let (role, total, seconds) = zone.read(|server| {
-            let seconds = server.settings.settings.agents.unconfirmed_after_seconds;
-            (server.identity.role, server.state.agents.active() as u64, u64::from(seconds))
-        });
-        let lacking = |counts: &AgentCounts| match role {
-            ServerRole::Primary => counts.lack_primary,
-            ServerRole::Backup => counts.lack_backup,
-        };
-        let now = monotonic_ms();
-        let (here, known_here, just_started) = {
-            let contacts = zone.contacts();
-            let newest = match role {
-                ServerRole::Primary => [own.newest(), ""],
-                ServerRole::Backup => ["", own.newest()],
-            };
-            (
-                contacts.counts(seconds * 1000, now, newest),
-                contacts.greeted(),
-                contacts.just_started(seconds * 1000, now),
-            )
-        };
-        let stored = zone.stored_peer();
-        let mut spread =
-            Self { in_touch: here.in_touch, lacking: lacking(&here), has_peer: stored.is_some(), ..Self::default() };
-        let mut there = AgentCounts::default();
-        if let Some(stored) = &stored {
-            let peer = zone.peer();
-            let hello = peer.hello().filter(|_| peer.in_contact(now));
-            there = hello.map(|hello| hello.agents).unwrap_or_default();
-            spread.in_touch = spread.in_touch.max(there.in_touch);
-            let knows = hello.and_then(|hello| hello.knows.as_ref()).is_some_and(|known| known.trusts_newest_of(own));
-            match (hello.is_some(), knows) {
-                (false, _) => spread.waits_for.push(format!("{} does not answer", stored.name)),
-                (true, false) => spread.waits_for.push(format!("{} has not said yet that it knows it", stored.name)),
-                // What it counts by is what it knows.
-                (true, true) => spread.lacking += lacking(&there),
-            }
-        }
-        let machines = |n: u64, one: &str, many: &str| match n {
-            1 => format!("1 machine {one}"),
-            n => format!("{n} machines {many}"),
-        };
-        if spread.lacking > 0 {
-            let lack = machines(spread.lacking, "in touch does not know it yet", "in touch do not know it yet");
-            spread.waits_for.push(lack);
-        }
-        spread.silent = total.saturating_sub(spread.in_touch);
-        // After a start nobody has said anything yet: that is not to be taken for silence.
-        let unheard = total.saturating_sub(known_here + there.in_touch);
-        if just_started && unheard > 0 {
-            let what = "not been heard of since this server started";
-            spread.waits_for.push(machines(unheard, &format!("has {what}"), &format!("have {what}")));
-        } else if !spread.has_peer && spread.silent > 0 {
-            let never = "and could not learn it from another server";
-            spread.waits_for.push(machines(
-                spread.silent,
-                &format!("is silent {never}"),
-                &format!("are silent {never}"),
-            ));
-        }
-        spread
-    }
 }
 
 fn view_of(known: Known) -> CertificateView {
@@ -144,11 +67,11 @@ impl App {
     ///
     /// # Errors
     /// [`KeeperError`]; then nothing was changed.
-    pub(crate) async fn change_certificates<T: Send + 'static>(
+    pub(crate) async fn change_certificates<T: Send + 'static, E: IntoIterator<Item = (Kind, String, Details)>>(
         &self,
         certificates: &Certificates,
         work: impl FnOnce(&Certificates) -> Result<T, KeeperError> + Send + 'static,
-        tell: impl FnOnce(&T) -> Option<(Kind, String, Details)> + Send + 'static,
+        tell: impl FnOnce(&T) -> E + Send + 'static,
     ) -> Result<T, KeeperError> {
         let (app, certificates) = (self.clone(), certificates.clone());
         let change = tokio::spawn(async move {
@@ -157,7 +80,7 @@ impl App {
             let done = tokio::task::spawn_blocking(move || work(&keeper)).await.unwrap_or(Err(KeeperError::CutOff));
             // What went wrong half-way is told as it is, too.
             app.zone.announce(certificates.address(&app.public_url));
-            if let Some((kind, message, more)) = done.as_ref().ok().and_then(tell) {
+            for (kind, message, more) in done.as_ref().ok().map(tell).into_iter().flatten() {
                 app.journal.record(kind, message, more);
             }
             done
@@ -208,7 +131,12 @@ async fn look_after(app: &App, certificates: &Certificates) {
                 Err(error) => unusable(app, &mut files, &error),
             }
         }
-        if let Some(next) = certificates.next().filter(|next| next.given)
+        let next = certificates.next().filter(|next| next.given);
+        if next.is_none() {
+            // The cause has gone with it, and is told again if it comes back.
+            use_it = Episode::default();
+        }
+        if let Some(next) = next
             && Spread::of(&app.zone, &certificates.address(&app.public_url)).waits_for.is_empty()
         {
             let reason = "the files that the configuration names have it, and everybody knows it";
@@ -225,14 +153,24 @@ async fn look_after(app: &App, certificates: &Certificates) {
 
 async fn look_at_files(app: &App, certificates: &Certificates) -> Result<(), KeeperError> {
     let Some(found) = certificates.read_files().await? else { return Ok(()) };
-    let tell = |next: &Option<Known>| {
-        let next = next.as_ref()?;
-        let message = format!(
-            "The files that the configuration names have another certificate, sha256 {}. It is announced, and used as soon as everybody knows it; Properties > Certificate says who does not.",
-            next.fingerprint
-        );
-        let more = details([("by", &"UserLock"), ("fingerprint", &next.fingerprint)]);
-        Some((catalogue::CERTIFICATE_PREPARED, message, more))
+    let tell = |taken: &TakenUp| {
+        let event = |kind, message, fingerprint: &String| {
+            (kind, message, details([("by", &"UserLock"), ("fingerprint", fingerprint)]))
+        };
+        let dropped = taken.dropped.as_ref().map(|dropped| {
+            let message = format!(
+                "The next certificate of this server, sha256 {dropped}, is given up: the files that the configuration names have another one now."
+            );
+            event(catalogue::CERTIFICATE_DISCARDED, message, dropped)
+        });
+        let next = taken.next.as_ref().map(|next| {
+            let message = format!(
+                "The files that the configuration names have another certificate, sha256 {}. It is announced, and used as soon as everybody knows it; Properties > Certificate says who does not.",
+                next.fingerprint
+            );
+            event(catalogue::CERTIFICATE_PREPARED, message, &next.fingerprint)
+        });
+        dropped.into_iter().chain(next).collect::<Vec<_>>()
     };
     app.change_certificates(certificates, move |all| all.take_up(&found), tell).await.map(drop)
 }

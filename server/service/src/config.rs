@@ -278,6 +278,13 @@ pub fn default_url(listen: SocketAddr, plain_http: bool) -> String {
     }
 }
 
+/// The host of an address, an IPv6 address without its brackets.
+#[must_use]
+pub fn host_of(url: &str) -> Option<String> {
+    let url = reqwest::Url::parse(url).ok()?;
+    url.host_str().map(|host| host.trim_matches(['[', ']']).to_owned())
+}
+
 /// The host's name; `localhost` where it has none that is text.
 #[must_use]
 pub fn host_name() -> String {

@@ -10,6 +10,7 @@ pub mod config;
 pub mod demo;
 pub mod dir_lock;
 pub mod figures;
+pub mod files;
 pub mod http;
 pub mod log;
 pub mod mail;

@@ -246,4 +246,19 @@ async fn what_a_backup_tells_of_itself_has_bounds_when_it_joins_and_afterwards()
         assert_eq!(peer().await, before, "{field}: nothing of it is kept");
         assert_eq!(say(&server, token, &told(good)).await.status(), StatusCode::OK, "{field} {good}");
     }
+    let before = peer().await;
+    let knows = |url: &str, fingerprint: &str| Some(ServerAddress::new(url, fingerprint));
+    let silent = |count: usize, name: &str| vec![(name.into(), 0); count];
+    for (field, told) in [
+        ("knows.url", Hello { knows: knows(&"x".repeat(513), ""), ..hello() }),
+        ("knows.fingerprint", Hello { knows: knows("https://p.example", "no fingerprint"), ..hello() }),
+        ("silent", Hello { silent: silent(1001, "pc"), ..hello() }),
+        ("silent", Hello { silent: silent(1, &"x".repeat(256)), ..hello() }),
+    ] {
+        let refused = problem(say(&server, token, &told).await).await;
+        assert_eq!(refused, (422, "invalid_field".into(), Some(field.to_owned())));
+        assert_eq!(peer().await, before, "{field}: nothing of it is kept");
+    }
+    let told = Hello { knows: knows("https://p.example", &pin()), silent: silent(1000, "pc"), ..hello() };
+    assert_eq!(say(&server, token, &told).await.status(), StatusCode::OK);
 }

@@ -3,9 +3,9 @@
 mod api;
 mod tls;
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use userlock_core::agent_api::ServerAddress;
+use userlock_core::{address::is_loopback, agent_api::ServerAddress};
 
 pub use api::{CallError, Server, read_limited};
 pub use tls::{NoCertificate, fetch_fingerprint, fingerprint_of, parse_fingerprint};
@@ -66,14 +66,21 @@ pub fn http_client<'a>(fingerprints: impl IntoIterator<Item = &'a str>) -> Resul
 /// # Errors
 /// [`AddressError`].
 pub fn client_for(address: &ServerAddress) -> Result<reqwest::Client, AddressError> {
-    let url = parse(&address.url)?;
-    if url.scheme() == "http" {
-        return http_client([]);
+    let pins = address.pins().filter(|_| !address.fingerprint.is_empty());
+    client_trusting(&address.url, pins)
+}
+
+/// The same for the server at this address, whose certificate is any of those with these fingerprints.
+///
+/// # Errors
+/// [`AddressError`].
+pub fn client_trusting<'a>(url: &str, pins: impl Iterator<Item = &'a str>) -> Result<reqwest::Client, AddressError> {
+    let mut pins = pins.peekable();
+    match parse(url)?.scheme() {
+        "http" => http_client([]),
+        _ if pins.peek().is_none() => Err(AddressError::NoFingerprint(url.to_owned())),
+        _ => http_client(pins),
     }
-    if address.fingerprint.is_empty() {
-        return Err(AddressError::NoFingerprint(address.url.clone()));
-    }
-    http_client(address.pins())
 }
 
 /// Reads an address: `https` to anywhere, `http` to a loopback address.
@@ -87,11 +94,6 @@ fn parse(text: &str) -> Result<reqwest::Url, AddressError> {
         "http" => Err(AddressError::PlainToOtherMachine(text.to_owned())),
         _ => Err(wrong()),
     }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// Clients by address, shared by many agents of one process so that they share connections too.

@@ -74,7 +74,9 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()>) -> Result
     let _lock = lock(&dir)?;
     let identity = enrol::identity(&dir)?;
     let machine_name = identity.machine.clone();
-    let zone: Zone = match read_json(&dir.join("zone.json"))? {
+    let written: Option<Zone> = read_json(&dir.join("zone.json"))?;
+    let on_disk = written.is_some();
+    let zone = match written {
         Some(zone) => zone,
         None => Zone::at_first(enrol::servers(&dir)?),
     };
@@ -87,7 +89,11 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()>) -> Result
     let seen = HookFiles::new(&dir).seen()?;
     let machine_dir = dir.clone();
     let machine = Arc::new(Machine::new(dir, options.ignored_services, Recorded { sessions, admitted, seen }));
-    machine.zone(&zone).map_err(FileError::new("write", &machine_dir.join("zone.json")))?;
+    match machine.zone(&zone).map_err(FileError::new("write", &machine_dir.join("zone.json"))) {
+        // What it says is there already: a full disk is no reason to let nobody on.
+        Err(error) if on_disk => tracing::error!(%error, "the agent goes on with what it knew of its zone"),
+        written => written?,
+    }
     let host = Arc::<Machine>::clone(&machine);
     let reporter = Reporter::new(Parts { identity, zone, boot, spool, memory, clients: Clients::default(), host })?;
     machine.begin(&reporter, fresh)?;

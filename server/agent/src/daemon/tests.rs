@@ -256,6 +256,22 @@ async fn the_offline_policy_decides_when_no_server_does_and_is_reported_later() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_known_of_the_zone_need_not_be_written_again_to_start() {
+    let setup = Setup::new().await;
+    // Nothing can be written in its place.
+    let in_the_way = setup.state().join("zone.new");
+    std::fs::create_dir(&in_the_way).unwrap();
+    let options =
+        Options { state_dir: setup.state(), socket: setup.dir.path().join("b.sock"), ignored_services: vec![] };
+    assert!(matches!(run(options, std::future::pending()).await, Err(DaemonError::File(_))), "nothing is known yet");
+    std::fs::remove_dir(&in_the_way).unwrap();
+    drop(setup.daemon().await);
+    setup.eventually("the daemon is gone", |()| setup.status(()).is_none()).await;
+    std::fs::create_dir(&in_the_way).unwrap();
+    let _daemon = setup.daemon().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_daemon_is_refused() {
     let setup = Setup::new().await;
     let _daemon = setup.daemon().await;

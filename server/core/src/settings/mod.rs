@@ -20,7 +20,7 @@ pub use database::{DEFAULT_ARCHIVE, Database, DatabaseKind, DatabaseTls, MAX_RET
 pub use email::{Email, MailTls};
 pub use messages::{Messages, expand};
 pub use notifications::Notifications;
-pub use own::{OwnSettings, PrimaryAddress, Synchronization, is_fingerprint};
+pub use own::{OwnSettings, PrimaryAddress, Synchronization};
 pub use protected::{Limits, ProtectedAccount, ProtectedAccountInput, Subject, SubjectKind};
 pub use secret::{MAX_SECRET_BYTES, Secret};
 pub use security::{Access, Area, LocalAccount, OwnRole, Right, Rights, Role, Security, StoredToken};

@@ -1,11 +1,14 @@
 //! The settings of one server alone. No synchronization ever touches them.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Database, Email, FieldError};
-use crate::api::ServerRole;
+use crate::{
+    address::{bracketed, is_fingerprint, is_loopback},
+    api::ServerRole,
+};
 
 /// Everything that belongs to this server. It has passwords in clear: it is kept in this server's private store, and
 /// leaves it only as the sections that are shown.
@@ -98,22 +101,6 @@ fn is_host(host: &str) -> bool {
 
 fn is_port(port: &str) -> bool {
     port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port != 0)
-}
-
-/// A name that begins as a loopback address does is none.
-fn is_loopback(host: &str) -> bool {
-    let ip = bracketed(host).unwrap_or(host).parse::<IpAddr>();
-    host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
-}
-
-fn bracketed(host: &str) -> Option<&str> {
-    host.strip_prefix('[')?.strip_suffix(']')
-}
-
-/// Whether a text is a SHA-256 fingerprint as it is kept: 64 lower-case hexadecimal digits.
-#[must_use]
-pub fn is_fingerprint(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'))
 }
 
 /// Section `synchronization` of a Backup.

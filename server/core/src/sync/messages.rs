@@ -157,6 +157,10 @@ pub struct AgentCounts {
     pub lack_primary: u64,
     /// The same of the Backup's.
     pub lack_backup: u64,
+    /// How many of all that are enrolled have not said hello within that time.
+    pub unheard: u64,
+    /// Whether the server has been up for less than that time, so that some may not have said hello yet.
+    pub just_started: bool,
 }
 
 /// `held`: what the Backup holds, by buckets; and the ranges of those known to differ.

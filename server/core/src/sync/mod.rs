@@ -1,5 +1,6 @@
 //! How two servers become one: what they tell each other, which records each lacks, what a snapshot changes.
 
+mod bounds;
 mod difference;
 mod fork;
 mod frames;

@@ -179,17 +179,29 @@ async fn enrol(State(state): State<PairState>, request: Request) -> Answer<Json<
     }
 }
 
+/// What an agent tells of itself is kept and shown.
+fn within_bounds(hello: &HelloRequest) -> Answer<()> {
+    let pins = hello.pins.len() <= 8 && hello.pins.iter().all(|pin| pin.len() <= MAX_NAME_BYTES);
+    let parts = [
+        ("ranges", hello.ranges.len() <= MAX_RANGES, "must be at most 10000 ranges"),
+        ("version", hello.version.len() <= MAX_NAME_BYTES, "must have at most 256 characters"),
+        ("why", hello.why.len() <= 1024, "must have at most 1024 characters"),
+        ("reaches", hello.reaches.len() <= 8, "must be at most 8 servers"),
+        ("pins", pins, "must be at most 8 fingerprints of at most 256 characters"),
+    ];
+    match parts.into_iter().find(|(_, fits, _)| !fits) {
+        Some((field, _, must)) => Err(problem::invalid_field(field, must)),
+        None => Ok(()),
+    }
+}
+
 async fn hello(
     State(state): State<PairState>,
     Extension(agent): Extension<Agent>,
     request: Request,
 ) -> Answer<Json<HelloResponse>> {
     let hello: HelloRequest = lenient(request).await?;
-    let long = hello.version.len() > MAX_NAME_BYTES || hello.why.len() > 1024 || hello.reaches.len() > 8;
-    let long = long || hello.pins.len() > 8 || hello.pins.iter().any(|pin| pin.len() > MAX_NAME_BYTES);
-    if hello.ranges.len() > MAX_RANGES || long {
-        return Err(problem::invalid_field("ranges", "a part of this hello is too long"));
-    }
+    within_bounds(&hello)?;
     let mut proofs = Proofs::new();
     for seq in state.zone.read(|s| s.to_prove(&hello)) {
         let records = state.zone.store().records(&hello.origin.0, seq, seq).await.map_err(|e| storage(&state, &e))?;

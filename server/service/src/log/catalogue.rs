@@ -64,7 +64,7 @@ catalogue! {
         "This server's certificate was replaced by the one that was announced."
         "Nothing. If nobody of yours did, find out who; browsers ask again for a self-signed one."
     1012 CERTIFICATE_DISCARDED Information
-        "Somebody gave the next certificate up; the one in use stays."
+        "The next certificate was given up: by somebody, or because the files that the configuration names have another one now. The one in use stays."
         "Nothing."
     1013 CERTIFICATE_ENDS Warning
         "This server's certificate ends within 30 days, or has ended. Browsers refuse it then; agents and the other server do not look at dates."

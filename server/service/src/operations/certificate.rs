@@ -98,7 +98,7 @@ fn refused(error: KeeperError) -> Refusal {
             let detail = "The certificate comes from the files that the configuration names (tls.cert, tls.key). Put another one there: it is announced within half a minute, and used when everybody knows it. Nothing was changed.";
             problem::conflict("from_files", "The certificate comes from files", detail)
         }
-        KeeperError::Tls(_) | KeeperError::Aside(_) | KeeperError::CutOff => {
+        KeeperError::Tls(_) | KeeperError::Aside(_) | KeeperError::Another { .. } | KeeperError::CutOff => {
             problem::unavailable("certificate", format!("{error}. The certificate in use stays."))
         }
     }

@@ -67,11 +67,11 @@ impl App {
             (server.state.agents.active() as u64, u64::from(heartbeat) * 1000)
         });
         let confirmed = self.confirmed_for_ms();
-        let (lately, just_now, within) = {
-            let (contacts, now) = (self.zone.contacts(), monotonic_ms());
-            let counts = |within| contacts.counts(within, now, [""; 2]);
-            (counts(2 * every + HELLO_TAKES_MS), counts(every + HELLO_TAKES_MS), counts(confirmed))
-        };
+        let now = monotonic_ms();
+        let counts =
+            |within| self.zone.of_agents(|contacts, active| contacts.counts(active, within, now, Default::default()));
+        let (lately, just_now) = (counts(2 * every + HELLO_TAKES_MS), counts(every + HELLO_TAKES_MS));
+        let within = counts(confirmed);
         let peer_up = server.peer.as_ref().is_some_and(|peer| peer.state == PeerState::Up);
         let told = self.zone.peer().hello().filter(|_| peer_up).map(|hello| hello.agents).unwrap_or_default();
         let (here, there) = share(&lately, &just_now, &told, total);

@@ -2,7 +2,7 @@
 
 use userlock_core::{
     api::{DatabaseSection, EmailSection, OwnDocument, OwnRevision, ServerRole, SynchronizationSection},
-    settings::{OwnSettings, Rights, Secret},
+    settings::{OwnSettings, PrimaryAddress, Rights, Secret},
 };
 
 use super::{check_reason, refusal_of};
@@ -185,24 +185,25 @@ fn revision_of(
     })
 }
 
-/// Writes down that the Primary is known by another certificate from now on, which it has told itself.
+/// Writes down that the Primary is known by another certificate from now on, which it has told itself to whoever knew it
+/// as `known`. False, and nothing is done, when it is not known so any more, or while somebody changes these settings,
+/// which may take a minute: that is not waited for.
 ///
 /// # Errors
 /// It could not be written; the one before is still known.
-pub async fn follow_certificate(zone: &Zone, fingerprint: String) -> Result<(), SubmitError> {
-    let _turn = zone.own_turn().lock().await;
+pub async fn follow_certificate(zone: &Zone, known: &PrimaryAddress, fingerprint: String) -> Result<bool, SubmitError> {
+    let Ok(_turn) = zone.own_turn().try_lock() else { return Ok(false) };
     let before = zone.own();
     let mut after = before.clone();
-    let Some(synchronization) = &mut after.synchronization else { return Ok(()) };
-    if synchronization.primary.fingerprint == fingerprint {
-        return Ok(());
-    }
+    let Some(synchronization) = after.synchronization.as_mut().filter(|own| own.primary == *known) else {
+        return Ok(false);
+    };
     synchronization.primary.fingerprint = fingerprint;
     after.revision = before.revision.saturating_add(1);
     let reason = Some("the Primary has replaced its certificate, as it told before".to_owned());
     let revision = revision_of(zone.role(), "UserLock", "synchronization", reason, &before, &after)
         .map_err(|_| SubmitError::Unavailable("the change cannot be written down".to_owned()))?;
-    zone.change_own(after, revision).await
+    zone.change_own(after, revision).await.map(|()| true)
 }
 
 /// What may be seen of a server's own settings.

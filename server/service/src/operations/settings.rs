@@ -2,6 +2,7 @@
 
 use userlock_agent::client::{AddressError, client_for};
 use userlock_core::{
+    address::read_fingerprint,
     agent_api::ServerAddress,
     api::{GeneralSection, ReadOnly, Section, ServerRole, SynchronizationSection},
     server::{Input, Output, Refusal as Refused},
@@ -15,7 +16,6 @@ use crate::{
         problem::{self, Answer},
         state::App,
     },
-    tls::normalize_fingerprint,
     zone::SubmitError,
 };
 
@@ -216,7 +216,7 @@ fn known_by(rights: Rights, present: &PrimaryAddress, mut wanted: PrimaryAddress
         return Err(problem::beyond_own_rights("Whoever says how the Primary is known"));
     }
     if other_pin && !(wanted.is_plain() && wanted.fingerprint.is_empty()) {
-        wanted.fingerprint = normalize_fingerprint(&wanted.fingerprint).ok_or_else(|| {
+        wanted.fingerprint = read_fingerprint(&wanted.fingerprint).ok_or_else(|| {
             let wrong = "must be the SHA-256 fingerprint of the Primary's certificate: 64 hexadecimal digits, with or without colons";
             problem::invalid_field("primary_fingerprint", wrong)
         })?;

@@ -144,6 +144,7 @@ pub async fn take_up(place: &Place, new: &NewBackup, joined: &JoinResponse) -> R
             address: new.primary.clone(),
             account: new.account.clone(),
             token_hash: String::new(),
+            told_under: None,
             token: Some(joined.token.clone()),
         }),
     };

@@ -1,15 +1,17 @@
 //! What is typed, checked and brought into its form.
 
-use std::{net::IpAddr, str::FromStr as _};
+use std::str::FromStr as _;
 
 use reqwest::Url;
-use userlock_core::account::fold_case;
+use userlock_core::{
+    account::fold_case,
+    address::{is_loopback, read_fingerprint},
+};
 
 use super::{Failure, Field, Step};
 use crate::{
     auth::{check_password, hash_now},
-    config::{PublicUrl, ServerName, scheme_fits},
-    tls::normalize_fingerprint,
+    config::{PublicUrl, ServerName, host_of, scheme_fits},
 };
 
 /// The port where none is typed.
@@ -39,7 +41,7 @@ pub fn typed_address(typed: &str) -> Result<String, Failure> {
     }
     let text = if typed.contains("://") { typed.to_owned() } else { format!("https://{typed}") };
     let mut url = Url::parse(&text).map_err(|error| wrong(format!("{typed} is not an address: {error}")))?;
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let host = host_of(url.as_str()).unwrap_or_default();
     let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
     if host.is_empty() || !bare || !matches!(url.scheme(), "https" | "http") || typed.len() > 512 {
         return Err(wrong(format!("{typed} is not the address of a server")));
@@ -50,17 +52,13 @@ pub fn typed_address(typed: &str) -> Result<String, Failure> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-pub(super) fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
 /// A fingerprint as it is typed.
 ///
 /// # Errors
 /// [`Failure`].
 pub fn typed_fingerprint(typed: &str) -> Result<String, Failure> {
     let what = "The fingerprint must have the 64 digits that the Primary's set-up told";
-    normalize_fingerprint(typed)
+    read_fingerprint(typed)
         .ok_or_else(|| Failure::of_field("fingerprint_invalid", Step::ServerType, Field::Fingerprint, what))
 }
 
@@ -90,9 +88,7 @@ pub fn server_name(typed: &str) -> Result<String, Failure> {
 pub fn public_url(typed: &str, plain_http: bool) -> Result<String, Failure> {
     let invalid = |what: String| Failure::of_field("public_url_invalid", Step::Zone, Field::PublicUrl, what);
     let url = PublicUrl::from_str(typed.trim()).map_err(|wrong| invalid(format!("The public address {wrong}")))?.0;
-    let host =
-        Url::parse(&url).ok().and_then(|url| url.host_str().map(|host| host.trim_matches(['[', ']']).to_owned()));
-    let Some(host) = host else {
+    let Some(host) = host_of(&url) else {
         return Err(invalid("The public address must have a name or an IP address".to_owned()));
     };
     if let Err(must) = scheme_fits(&url, plain_http) {

@@ -109,7 +109,7 @@ fn set_aside(dir: &Path, folder: &Path) -> Result<(), DirLockError> {
         }
     }
     for changed in [folder, dir] {
-        note::sync_dir(changed).map_err(failed(changed))?;
+        crate::files::sync_folder(changed).map_err(failed(changed))?;
     }
     note::remove(dir, FILE).map_err(failed(&dir.join(FILE)))
 }

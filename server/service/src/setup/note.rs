@@ -1,13 +1,14 @@
-//! Small files of the data directory that must survive a crash whole: what is there is what was written last, or before.
+//! Notes of the data directory, as JSON: each survives a crash whole.
 
 use std::{
     fs,
-    io::{self, Read as _, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    io::{self, Read as _},
     path::Path,
 };
 
 use serde::{Serialize, de::DeserializeOwned};
+
+use crate::files;
 
 /// The most bytes of one.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -18,14 +19,7 @@ pub(super) fn write(dir: &Path, file: &str, value: &impl Serialize) -> io::Resul
     if text.len() as u64 > MAX_BYTES {
         return Err(io::Error::other(format!("{file} would be larger than {MAX_BYTES} bytes")));
     }
-    let new = dir.join(format!("{file}.new"));
-    // What a crash has left of an earlier one may have any mode.
-    remove_file(&new)?;
-    let mut opened = fs::File::options().write(true).create_new(true).mode(0o600).open(&new)?;
-    opened.write_all(&text)?;
-    opened.sync_all()?;
-    fs::rename(&new, dir.join(file))?;
-    sync_dir(dir)
+    files::replace(&dir.join(file), &text)
 }
 
 /// Reads one. One that cannot be read is none.
@@ -44,20 +38,8 @@ pub(super) fn read<T: DeserializeOwned>(dir: &Path, file: &str) -> Option<T> {
 
 /// Removes one, if it is there. It does not come back with a power cut.
 pub(super) fn remove(dir: &Path, file: &str) -> io::Result<()> {
-    remove_file(&dir.join(file))?;
-    sync_dir(dir)
-}
-
-fn remove_file(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    }
-}
-
-/// What was made, moved or removed in a directory is so on the disk, too.
-pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
-    fs::File::open(dir)?.sync_all()
+    files::remove(&dir.join(file))?;
+    files::sync_folder(dir)
 }
 
 #[cfg(test)]

@@ -8,11 +8,12 @@ use std::{
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use userlock_agent::client::{NoCertificate, fetch_fingerprint};
-use userlock_core::{agent_api::ServerAddress, api::ServerRole, sync::About};
+use userlock_core::{address::is_loopback, agent_api::ServerAddress, api::ServerRole, sync::About};
 
-use super::{Failure, Field, Step, Tell, fields::is_loopback, typed_address};
+use super::{Failure, Field, Step, Tell, typed_address};
 use crate::{
     clock,
+    config::host_of,
     sync::{Client, SyncError, Told},
     zone::PEER_SKEW_MS,
 };
@@ -116,7 +117,7 @@ async fn resolve(url: &str, own: &Own, tell: Tell<'_>) -> Result<(), Failure> {
     let parsed = Url::parse(url).map_err(|error| {
         Failure::of_field("address_invalid", Step::ServerType, Field::Primary, format!("{url}: {error}"))
     })?;
-    let host = parsed.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let host = host_of(url).unwrap_or_default();
     let port = parsed.port_or_known_default().unwrap_or(8443);
     // A name that does not resolve here is this server's all the same.
     own.must_not_be(url, &[])?;
@@ -144,8 +145,7 @@ async fn resolve(url: &str, own: &Own, tell: Tell<'_>) -> Result<(), Failure> {
 
 /// Plain HTTP is for this machine only.
 fn plain(url: &str) -> Result<String, Failure> {
-    let host = Url::parse(url).ok().and_then(|url| url.host_str().map(|host| host.trim_matches(['[', ']']).to_owned()));
-    if host.is_some_and(|host| is_loopback(&host)) {
+    if host_of(url).is_some_and(|host| is_loopback(&host)) {
         return Ok(String::new());
     }
     let what = format!("{url} is plain HTTP to another machine: the password would travel in clear");

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use reqwest::{RequestBuilder, Response, header};
 use serde::{Serialize, de::DeserializeOwned};
-use userlock_agent::client::client_for;
+use userlock_agent::client::client_trusting;
 use userlock_core::{
     agent_api::{DecisionResponse, ServerAddress},
     record::Run,
-    settings::ZoneDocument,
+    settings::{PrimaryAddress, ZoneDocument},
     sync::{
         About, Frames, HeldRequest, HeldResponse, Hello, JoinRequest, JoinResponse, MAX_WAIT_SECONDS, MEDIA_TYPE,
         PROTOCOL_VERSION, PullHeader, PullRequest, PushHeader, PushResponse, VERSION_HEADER, push_frame,
@@ -31,6 +31,8 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
+    /// The server: by another fingerprint it may be trusted, too.
+    known: PrimaryAddress,
     base: String,
     token: String,
 }
@@ -47,8 +49,20 @@ impl Client {
     /// # Errors
     /// [`SyncError`] when the address cannot be one.
     pub fn new(address: &ServerAddress, token: String) -> Result<Self, SyncError> {
-        let http = client_for(address).map_err(|e| SyncError::new(catalogue::SYNC_TLS, e.to_string()))?;
-        Ok(Self { http, base: address.url.trim_end_matches('/').to_owned(), token })
+        let known = PrimaryAddress { url: address.url.clone(), fingerprint: address.fingerprint.clone() };
+        let pins = address.pins().filter(|_| !address.fingerprint.is_empty());
+        Self::trusting(known, pins, token)
+    }
+
+    fn trusting<'a>(
+        known: PrimaryAddress,
+        pins: impl Iterator<Item = &'a str>,
+        token: String,
+    ) -> Result<Self, SyncError> {
+        let http = client_trusting(&known.url, pins);
+        let http = http.map_err(|error| SyncError::new(catalogue::SYNC_TLS, error.to_string()))?;
+        let base = known.url.trim_end_matches('/').to_owned();
+        Ok(Self { http, known, base, token })
     }
 
     /// For the Primary that this Backup knows.
@@ -59,10 +73,14 @@ impl Client {
         let unknown = || SyncError::new(catalogue::SYNC_NOT_PRIMARY, "this server has not joined a Primary");
         let own = zone.own().synchronization.ok_or_else(unknown)?;
         let peer = zone.stored_peer().ok_or_else(unknown)?;
-        // The one that is announced belongs to whoever has the one that is known.
-        let next = peer.address.next.filter(|_| peer.address.fingerprint == own.primary.fingerprint);
-        let address = ServerAddress { next, ..ServerAddress::new(own.primary.url, own.primary.fingerprint) };
-        Self::new(&address, peer.token.unwrap_or_default())
+        let pins = peer.trusted(&own.primary.fingerprint);
+        Self::trusting(own.primary, pins.iter().map(String::as_str), peer.token.unwrap_or_default())
+    }
+
+    /// How the server is known that this calls.
+    #[must_use]
+    pub fn known(&self) -> &PrimaryAddress {
+        &self.known
     }
 
     /// Where the server is.
@@ -97,7 +115,14 @@ impl Client {
     /// # Errors
     /// [`SyncError`].
     pub async fn hello(&self, hello: &Hello) -> Result<Hello, SyncError> {
-        self.call("hello", hello, HELLO).await
+        let told: Hello = self.call("hello", hello, HELLO).await?;
+        match told.check() {
+            Ok(()) => Ok(told),
+            Err(error) => {
+                let what = format!("the other server's hello is none: {} {}", error.field, error.message);
+                Err(SyncError::new(catalogue::SYNC_PROTOCOL, what))
+            }
+        }
     }
 
     /// Compares what both hold.

@@ -6,14 +6,19 @@ use userlock_core::{
     api::{PeerState, Phase, PhaseView, ServerRole},
     fold::{FOLD_VERSION, live_machines},
     id::LogId,
+    settings::PrimaryAddress,
     sync::{Hello, MAX_SILENT},
 };
 
-use super::{SyncError, Synchronizer, lock, reconcile};
+use super::{
+    SyncError, Synchronizer,
+    follow::{NotShown, follow},
+    lock, reconcile,
+};
 use crate::{
     clock,
     log::{Kind, catalogue, details},
-    zone::{PEER_SKEW_MS, StoredPeer, Zone, monotonic_ms},
+    zone::{PEER_SKEW_MS, Zone, monotonic_ms},
 };
 
 /// From one hello to the next.
@@ -36,6 +41,8 @@ struct Seen {
     alarms: u32,
     /// Unequal records although both are caught up.
     apart: u32,
+    /// A certificate that the Primary tells of and does not show.
+    not_shown: NotShown,
 }
 
 /// What this server tells of itself.
@@ -43,8 +50,9 @@ pub fn own_hello(zone: &Zone, pushed_to: LogId) -> Hello {
     let phase = zone.phase();
     let now = monotonic_ms();
     let within = zone.read(|s| s.settings.settings.agents.unconfirmed_after_seconds);
-    let agents = zone.agent_counts(u64::from(within) * 1000, now);
+    // First: agents are counted by no less than what is told to be known.
     let knows = zone.stored_peer().map(|peer| peer.address);
+    let agents = zone.agent_counts(u64::from(within) * 1000, now);
     let able = zone.is_able();
     let silent = if zone.role() == ServerRole::Primary {
         let buckets = zone.listing().buckets;
@@ -112,11 +120,11 @@ async fn beat(sync: &Synchronizer, seen: &mut Seen) {
     let pushed_to = if waits { LogId::NIL } else { *lock(&sync.inner.pushed_to) };
     let sent = monotonic_ms();
     let answer = match sync.client() {
-        Ok(client) => client.hello(&own_hello(zone, pushed_to)).await,
+        Ok(client) => client.hello(&own_hello(zone, pushed_to)).await.map(|hello| (hello, client)),
         Err(error) => Err(error),
     };
     match answer {
-        Ok(hello) => heard(sync, hello, sent, seen).await,
+        Ok((hello, client)) => heard(sync, hello, client.known(), sent, seen).await,
         Err(error) => failed(sync, &error),
     }
 }
@@ -155,7 +163,8 @@ fn failed(sync: &Synchronizer, error: &SyncError) {
     lock(&sync.inner.episode).fail(&sync.inner.journal, error.kind, &error.kind.id.to_string(), message, more);
 }
 
-async fn heard(sync: &Synchronizer, hello: Hello, sent: u64, seen: &mut Seen) {
+/// `known` is how the Primary is known that has said so.
+async fn heard(sync: &Synchronizer, hello: Hello, known: &PrimaryAddress, sent: u64, seen: &mut Seen) {
     let zone = &sync.inner.zone;
     let (now, wall) = (monotonic_ms(), clock::now_ms());
     {
@@ -196,7 +205,7 @@ async fn heard(sync: &Synchronizer, hello: Hello, sent: u64, seen: &mut Seen) {
         peer.lags(hello.position, reached, now);
         peer.heard(hello.clone(), now, wall);
     }
-    follow(sync, &hello).await;
+    follow(sync, &hello, known, &mut seen.not_shown).await;
     let back = format!("The Primary {} answers.", hello.name);
     lock(&sync.inner.episode).heal(
         &sync.inner.journal,
@@ -230,35 +239,6 @@ async fn heard(sync: &Synchronizer, hello: Hello, sent: u64, seen: &mut Seen) {
     if *lock(&sync.inner.pushed_to) != hello.log_id && sync.inner.pushing.try_lock().is_ok() {
         // Aside, so that the heartbeat goes on while much is handed over.
         sync.inner.tasks.spawn(sync.clone().until_stop(hand_over(sync.clone(), hello.log_id)));
-    }
-}
-
-/// Writes down what the Primary tells of itself: its name, its address for agents, and by which certificates it is known.
-/// It told so on a connection to a certificate that is known, so it is the Primary that said it.
-async fn follow(sync: &Synchronizer, hello: &Hello) {
-    let zone = &sync.inner.zone;
-    let Some(known) = zone.stored_peer() else { return };
-    let told = &hello.address.fingerprint;
-    let before = zone.own().synchronization.map(|own| own.primary.fingerprint).unwrap_or_default();
-    // First, so that a power cut between the two leaves this server with the certificate that the Primary shows now.
-    if before != *told && !before.is_empty() && !told.is_empty() {
-        if let Err(error) = crate::operations::follow_certificate(zone, told.clone()).await {
-            tracing::warn!(%error, "the Primary's new certificate is written down after the next hello");
-            return;
-        }
-        let message = format!("The Primary {} has another certificate, sha256 {told}, as it told before.", hello.name);
-        let more = details([("server", &hello.name), ("fingerprint", told), ("before", &before)]);
-        sync.inner.journal.record(catalogue::PEER_CERTIFICATE, message, more);
-        sync.settings_changed();
-    }
-    if known.address != hello.address || known.name != hello.name {
-        let peer = StoredPeer { name: hello.name.clone(), address: hello.address.clone(), ..known };
-        match zone.renew_peer(peer).await {
-            Ok(_) => sync.settings_changed(),
-            Err(error) => {
-                tracing::warn!(%error, "what the Primary tells of itself is written down after the next hello")
-            }
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod client;
 mod error;
 mod events;
+mod follow;
 mod heartbeat;
 mod reconcile;
 mod runs;

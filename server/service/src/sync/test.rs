@@ -9,7 +9,7 @@ use userlock_core::{
 };
 
 use super::{Client, SyncError, heartbeat::own_hello};
-use crate::{clock, log::catalogue, zone::Zone};
+use crate::{clock, config::host_of, log::catalogue, zone::Zone};
 
 /// A step that takes longer has failed.
 const STEP: Duration = Duration::from_secs(5);
@@ -49,7 +49,7 @@ async fn run(zone: &Zone, done: &mut Vec<Check>) -> Result<(), Step> {
     let mut pass = |name: &str, detail: String| done.push(Check { name: name.to_owned(), ok: Some(true), detail });
     let own = zone.own().synchronization.ok_or(("resolve", "this server has no Primary".to_owned()))?;
     let url = reqwest::Url::parse(&own.primary.url).map_err(|e| ("resolve", format!("{}: {e}", own.primary.url)))?;
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let host = host_of(url.as_str()).unwrap_or_default();
     let port = url.port_or_known_default().unwrap_or(8443);
     let addresses: Vec<_> = tokio::time::timeout(STEP, tokio::net::lookup_host((host.as_str(), port)))
         .await

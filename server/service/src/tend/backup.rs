@@ -109,7 +109,9 @@ mod tests {
         let join = async |id: u8| {
             let (name, account) = (format!("backup {id}"), "admin".to_owned());
             let (server_id, address, token_hash) = (ServerId([id; 16]), address.clone(), id.to_string());
-            zone.set_peer(StoredPeer { server_id, name, address, account, token_hash, token: None }).await.unwrap();
+            let told_under = None;
+            let peer = StoredPeer { server_id, name, address, account, token_hash, told_under, token: None };
+            zone.set_peer(peer).await.unwrap();
             zone.peer_begins_anew();
         };
         let heard = |now| {

@@ -12,10 +12,11 @@ use axum_server::tls_rustls::RustlsConfig;
 use rustls::pki_types::CertificateDer;
 use userlock_core::agent_api::ServerAddress;
 
-use super::{FILE, Facts, Identity, NEXT_FILE, TlsError, remove, sync_folder_of};
+use super::{FILE, Facts, Identity, NEXT_FILE, TlsError};
 use crate::{
     aside,
-    config::{Config, TlsFiles, host_name},
+    config::{Config, TlsFiles, host_name, host_of},
+    files::{remove, sync_folder_of},
 };
 
 /// A certificate, without its key.
@@ -49,9 +50,26 @@ pub enum KeeperError {
     /// There is no next one.
     #[error("there is no next certificate")]
     NoNext,
+    /// The file with the next one has another than was announced.
+    #[error("{} has another certificate, sha256 {found}, than the next one that was announced", path.display())]
+    Another {
+        /// The file.
+        path: PathBuf,
+        /// The SHA-256 of the certificate in it.
+        found: String,
+    },
     /// It comes from the files that the configuration names.
     #[error("the next certificate is the one in the files that the configuration names")]
     Given,
+}
+
+/// What has come of a look at the files that the configuration names.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct TakenUp {
+    /// The one that is the next from now on.
+    pub next: Option<Known>,
+    /// The fingerprint of the one that was the next so far, and is not any more.
+    pub dropped: Option<String>,
 }
 
 #[derive(Debug)]
@@ -189,7 +207,7 @@ impl Certificates {
     ///
     /// # Errors
     /// [`KeeperError`]; then nothing was changed.
-    pub fn take_up(&self, found: &Identity) -> Result<Option<Known>, KeeperError> {
+    pub fn take_up(&self, found: &Identity) -> Result<TakenUp, KeeperError> {
         let fingerprint = found.fingerprint();
         let (present, same_chain, next) = {
             let mut state = self.state();
@@ -207,12 +225,13 @@ impl Certificates {
             if next.is_some() {
                 self.forget_next()?;
             }
-            return Ok(None);
+            return Ok(TakenUp { next: None, dropped: next });
         }
         if next.as_ref() == Some(&fingerprint) {
-            return Ok(None);
+            return Ok(TakenUp::default());
         }
-        self.keep_next(found).map(Some)
+        let taken = self.keep_next(found)?;
+        Ok(TakenUp { next: Some(taken), dropped: next })
     }
 
     fn keep_next(&self, next: &Identity) -> Result<Known, KeeperError> {
@@ -226,7 +245,7 @@ impl Certificates {
 
     fn forget_next(&self) -> Result<(), TlsError> {
         let path = self.inner.dir.join(NEXT_FILE);
-        remove(&path)?;
+        remove(&path).map_err(TlsError::file(&path))?;
         // Its key may be why it is given up: it does not come back after a power cut.
         sync_folder_of(&path).map_err(TlsError::file(&path))?;
         self.state().next = None;
@@ -255,6 +274,11 @@ impl Certificates {
         let next = self.next().filter(|next| next.fingerprint == fingerprint).ok_or(KeeperError::NoNext)?;
         let (from, to) = (self.inner.dir.join(NEXT_FILE), self.inner.dir.join(FILE));
         let identity = Identity::load(&from, &from)?;
+        // Another one may be there whose announcement failed at the last moment: nobody has said that they know it.
+        let found = identity.fingerprint();
+        if found != fingerprint {
+            return Err(KeeperError::Another { path: from, found });
+        }
         let serving = identity.server_config()?;
         fs::rename(&from, &to).map_err(TlsError::file(&to))?;
         if let Err(error) = sync_folder_of(&to) {
@@ -284,12 +308,6 @@ fn next_of(dir: &Path) -> Option<Known> {
             None
         }
     }
-}
-
-/// The host of an address.
-fn host_of(url: &str) -> Option<String> {
-    let url = reqwest::Url::parse(url).ok()?;
-    url.host_str().map(|host| host.trim_matches(['[', ']']).to_owned())
 }
 
 fn known(identity: &Identity, path: &Path) -> Known {

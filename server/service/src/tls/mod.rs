@@ -5,9 +5,8 @@ mod keeper;
 
 use std::{
     fs::File,
-    io::{Read as _, Write as _},
+    io::Read as _,
     net::IpAddr,
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -19,8 +18,10 @@ use rustls::{
 };
 use userlock_agent::client::fingerprint_of;
 
+use crate::files;
+
 pub use facts::Facts;
-pub use keeper::{Certificates, KeeperError, Known};
+pub use keeper::{Certificates, KeeperError, Known, TakenUp};
 
 /// The certificate in use with its key, in the data directory: one file, so that both are replaced at once.
 pub const FILE: &str = "server.pem";
@@ -166,15 +167,7 @@ impl Identity {
         let certs = self.certs.iter().map(|cert| pem::Pem::new("CERTIFICATE", cert.as_ref()));
         let key = pem::Pem::new(kind, self.key.secret_der());
         let text: String = certs.chain([key]).map(|part| pem::encode(&part)).collect();
-        let made = path.with_extension("new");
-        remove(&made)?;
-        let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&made);
-        let written = file.and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        });
-        written.map_err(TlsError::file(&made))?;
-        std::fs::rename(&made, path).and_then(|()| sync_folder_of(path)).map_err(TlsError::file(path))
+        files::replace(path, text.as_bytes()).map_err(TlsError::file(path))
     }
 
     /// The certificate, and those that signed it.
@@ -207,32 +200,10 @@ impl Identity {
     }
 }
 
-/// Removes a file, if it is there.
-fn remove(path: &Path) -> Result<(), TlsError> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(TlsError::file(path)(error)),
-        _ => Ok(()),
-    }
-}
-
-/// Makes a change of a folder's entries survive a loss of power.
-fn sync_folder_of(path: &Path) -> std::io::Result<()> {
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-}
-
 /// The cryptography that TLS works with.
 #[must_use]
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
-}
-
-/// A fingerprint as people type it, `sha256:AA:BB…` included, as it is compared. `None`: it is none.
-#[must_use]
-pub fn normalize_fingerprint(typed: &str) -> Option<String> {
-    let typed = typed.trim().to_ascii_lowercase();
-    let digits: String = typed.trim_start_matches("sha256:").chars().filter(|c| !matches!(c, ':' | ' ')).collect();
-    let fits = digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit());
-    fits.then_some(digits)
 }
 
 #[cfg(test)]
@@ -251,16 +222,5 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         assert!(read.server_config().is_ok());
         assert!(Identity::generate(dir.path(), &["h"], "::1".parse().unwrap()).is_err(), "nothing is overwritten");
-    }
-
-    #[test]
-    fn a_fingerprint_is_read_as_people_type_it() {
-        let hex = "ab".repeat(32);
-        for typed in [hex.clone(), format!("sha256:{}", hex.to_uppercase()), format!(" {} ", vec!["AB"; 32].join(":"))]
-        {
-            assert_eq!(normalize_fingerprint(&typed).as_deref(), Some(hex.as_str()), "{typed}");
-        }
-        assert_eq!(normalize_fingerprint("ab"), None);
-        assert_eq!(normalize_fingerprint(&"zz".repeat(32)), None);
     }
 }

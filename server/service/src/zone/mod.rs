@@ -17,8 +17,9 @@ use userlock_core::{
     agent_api::ServerAddress,
     api::{OwnRevision, PhaseView, RunView, ServerRole},
     held::Fork,
-    id::OriginId,
+    id::{AgentId, OriginId},
     pair::{BackupFacts, Phases, PrimaryFacts},
+    record::Machine,
     server::{Input, Listing, Note, Output, Refusal, Server},
     settings::OwnSettings,
     sync::{AgentCounts, Snapshot},
@@ -145,7 +146,16 @@ impl Zone {
     pub fn agent_counts(&self, within: u64, now: u64) -> AgentCounts {
         let addresses = self.addresses();
         let newest = addresses.each_ref().map(|known| known.as_ref().map_or("", ServerAddress::newest));
-        self.contacts().counts(within, now, newest)
+        self.of_agents(|contacts, active| contacts.counts(active, within, now, newest))
+    }
+
+    /// Looks at the contacts with all enrolments that are valid. `look` must be short.
+    pub fn of_agents<R>(&self, look: impl FnOnce(&Contacts, &mut dyn Iterator<Item = (AgentId, &Machine)>) -> R) -> R {
+        self.read(|server| {
+            let agents = server.state.agents.iter().filter(|(_, agent)| agent.is_active());
+            let mut active = agents.filter_map(|(id, agent)| Some((id, agent.machine.as_ref()?)));
+            look(&self.contacts(), &mut active)
+        })
     }
 
     /// The sessions at this moment, to be listed without keeping anybody waiting.

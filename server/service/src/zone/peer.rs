@@ -26,11 +26,24 @@ pub struct StoredPeer {
     pub account: String,
     /// On a Primary: the BLAKE3 hash of the Backup's token, in hex.
     pub token_hash: String,
+    /// On a Backup: the fingerprint by which its Primary was known when it told its address. As long as it is known by that
+    /// one, it is trusted by those which it told, too; absent before it has told any.
+    #[serde(default)]
+    pub told_under: Option<String>,
     /// On a Backup: its token at the Primary. The file that it stands in is readable by this server only.
     pub token: Option<String>,
 }
 
 impl StoredPeer {
+    /// On a Backup: by which certificates its Primary is trusted, which is known by the one with this fingerprint. What
+    /// the Primary told on a connection to that one is its word, until somebody says that it is known by another.
+    #[must_use]
+    pub fn trusted(&self, fingerprint: &str) -> Vec<String> {
+        let told = self.address.pins().filter(|pin| *pin != fingerprint);
+        let told = told.filter(|_| self.told_under.as_deref() == Some(fingerprint));
+        std::iter::once(fingerprint).chain(told).map(str::to_owned).collect()
+    }
+
     /// Whether both are the same server by the same token.
     #[must_use]
     pub fn is_let_in_like(&self, other: &Self) -> bool {
@@ -219,7 +232,8 @@ mod tests {
     fn backup(name: &str, token_hash: &str) -> StoredPeer {
         let address = ServerAddress::new(format!("http://{name}:1"), "");
         let (name, token_hash) = (name.to_owned(), token_hash.to_owned());
-        StoredPeer { server_id: ServerId([6; 16]), name, address, account: "admin".into(), token_hash, token: None }
+        let (server_id, account) = (ServerId([6; 16]), "admin".into());
+        StoredPeer { server_id, name, address, account, token_hash, told_under: None, token: None }
     }
 
     #[tokio::test]

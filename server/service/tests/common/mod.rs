@@ -169,6 +169,7 @@ impl Server {
                 address: userlock_core::agent_api::ServerAddress::new(primary.url, ""),
                 account: "administrator".into(),
                 token_hash: String::new(),
+                told_under: None,
                 token: Some("none".into()),
             }),
         };

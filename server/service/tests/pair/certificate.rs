@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use userlock_agent::client::fetch_fingerprint;
 use userlock_core::agent_api::ServerAddress;
 
-use crate::support::{Daemon, Node, Options, Pair, is, until};
+use crate::support::{Daemon, Device, Machine, Node, Options, Pair, is, until};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -163,16 +163,43 @@ async fn an_agent_that_was_away_learns_from_the_other_server() {
     until("both servers have what it reports", SOON, || async { is(agent.waiting() == 0, agent.waiting()) }).await;
 }
 
+/// How the Backup tells an agent that the Primary is known.
+async fn told_by_the_backup(pair: &Pair, name: &str) -> ServerAddress {
+    let mut machine = Machine::enrol_at(pair, name, 1).await.unwrap();
+    machine.hello().await.unwrap().servers.remove(0)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_is_given_up_and_nobody_goes_by_it_any_more() {
     let pair = pair().await;
+    let agent = Daemon::enrol(&pair, "pc").await;
+    goes_on(&pair, &agent, "alice").await;
     assert_eq!(pair.primary.post("/api/v1/certificate/discard", &why()).await.body["code"], "no_next");
     assert_eq!(pair.primary.post("/api/v1/certificate/use", &why()).await.body["code"], "no_next");
     let no_reason = pair.primary.post("/api/v1/certificate/prepare", &json!({ "reason": " " })).await;
     assert_eq!((no_reason.status.as_u16(), &no_reason.body["field"]), (422, &json!("reason")));
-    pair.primary.post("/api/v1/certificate/prepare", &why()).await.expect(200);
+    let prepared = pair.primary.post("/api/v1/certificate/prepare", &why()).await.expect(200);
+    let next = prepared["next"]["fingerprint"].as_str();
     known_everywhere(&pair.primary).await;
+    assert_eq!(agent.zone().servers.first().and_then(|primary| primary.next.as_deref()), next);
+    assert_eq!(told_by_the_backup(&pair, "one").await.next.as_deref(), next);
     pair.primary.post("/api/v1/certificate/discard", &why()).await.expect(200);
+    let mut reads = Machine::enrol(&pair, "another").await;
+    until("neither the agent nor the Backup trusts it", SOON, || async {
+        let known = agent.zone().servers;
+        is(known.first() == Some(&pair.primary.address), format!("{known:?}"))
+    })
+    .await;
+    reads.in_use = 1;
+    until("the Backup tells of it no more", SOON, || {
+        let mut reads = reads.clone();
+        let primary = pair.primary.address.clone();
+        async move {
+            let told = reads.hello().await.map_err(|error| error.to_string())?.servers;
+            is(told.first() == Some(&primary), format!("{told:?}"))
+        }
+    })
+    .await;
     assert_eq!(pair.primary.get("/api/v1/certificate").await["next"], Value::Null);
     assert!(!pair.primary.data().join("next.pem").exists());
     assert_eq!(shown(&pair.primary).await, pair.primary.address.fingerprint);
@@ -284,4 +311,116 @@ async fn a_backup_that_was_away_is_told_by_an_administrator() {
     compared.await.expect(200);
     pair.backup.logs(1100, 0, SOON).await;
     assert_eq!(pair.backup.synchronize("events").await["state"], "succeeded");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_there_is_no_other_server_just_the_machines_are_waited_for_that_do_not_know_it() {
+    let mut pair = pair().await;
+    let (mut knows, mut lacks) = (Daemon::enrol(&pair, "knows").await, Daemon::enrol(&pair, "lacks").await);
+    for agent in [&knows, &lacks] {
+        goes_on(&pair, agent, "alice").await;
+    }
+    pair.primary.post("/api/v1/backup/remove", &why()).await.expect(204);
+    pair.backup.kill();
+    let short = pair.primary.change("/api/v1/settings/agents", |section| {
+        section["unconfirmed_after_seconds"] = 2.into();
+    });
+    short.await.expect(200);
+    let waits_for = |what: &'static str, wanted: Value, in_touch: u64| {
+        let node = &pair.primary;
+        until(what, SOON, move || {
+            let wanted = wanted.clone();
+            async move {
+                let view = node.get("/api/v1/certificate").await;
+                is(view["waits_for"] == wanted && view["agents_in_touch"] == in_touch, &view)
+            }
+        })
+    };
+    let one_is_silent = json!(["1 machine is silent and could not learn it from another server"]);
+    lacks.stop().await;
+    pair.primary.post("/api/v1/certificate/prepare", &why()).await.expect(200);
+    waits_for("the one that is on knows it", one_is_silent.clone(), 1).await;
+    knows.stop().await;
+    waits_for("it still knows it when it is off", one_is_silent.clone(), 0).await;
+
+    // One that is let in no more is in touch for a moment, and hides nobody.
+    knows.start();
+    waits_for("it is on again", one_is_silent.clone(), 1).await;
+    let agents = pair.primary.all("/api/v1/agents").await;
+    let enrolled = agents.iter().find(|agent| agent["machine"] == "knows").unwrap()["agent"].as_str().unwrap();
+    pair.primary.post(&format!("/api/v1/agents/{enrolled}/revoke"), &why()).await.expect(204);
+    let refused = pair.primary.post("/api/v1/certificate/use", &why()).await;
+    assert_eq!((refused.status.as_u16(), &refused.body["code"]), (409, &json!("not_known_everywhere")));
+    waits_for("nothing is waited for but the silent one", one_is_silent, 0).await;
+
+    lacks.start();
+    waits_for("it has learnt it", json!([]), 1).await;
+    let used = pair.primary.post("/api/v1/certificate/use", &why()).await.expect(200);
+    pair.primary.trust(used["present"]["fingerprint"].as_str().unwrap());
+    until("it goes on", SOON, || async {
+        let known = lacks.zone().servers;
+        is(known == [pair.primary.address.clone()] && lacks.connected(), format!("{known:?}"))
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_of_the_other_server_is_not_taken_for_silence() {
+    let mut pair = pair().await;
+    let mut agent = Daemon::enrol(&pair, "pc").await;
+    goes_on(&pair, &agent, "alice").await;
+    let short = pair.primary.change("/api/v1/settings/agents", |section| {
+        section["unconfirmed_after_seconds"] = 6.into();
+    });
+    short.await.expect(200);
+    agent.stop().await;
+    pair.backup.post("/api/v1/certificate/prepare", &why()).await.expect(200);
+    let waits_for = |what: &'static str, wanted: Value| {
+        let node = &pair.backup;
+        until(what, SOON, move || {
+            let wanted = wanted.clone();
+            async move {
+                let view = node.get("/api/v1/certificate").await;
+                is(view["waits_for"] == wanted && view["agents_in_touch"] == 0, &view)
+            }
+        })
+    };
+    waits_for("it is silent, and the Primary will tell it", json!([])).await;
+    pair.primary.kill();
+    pair.primary.up().await;
+    let since = "1 machine has not been heard of since a server started";
+    waits_for("it may be about to say hello to the Primary", json!([since])).await;
+    waits_for("it has not, in all that time", json!([])).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_works_is_not_given_up_for_one_that_is_not_shown() {
+    let mut pair = pair().await;
+    let device = Device::before(&pair.primary);
+    let changed = pair.backup.change("/api/v1/settings/synchronization", |section| {
+        section["primary_url"] = json!(device.address.url);
+        section["primary_fingerprint"] = json!(device.address.fingerprint);
+    });
+    changed.await.expect(200);
+    let contact = async |backup: &Node| {
+        let peer = backup.view().await["peer"].clone();
+        peer["last_contact"].as_i64().ok_or_else(|| peer.to_string())
+    };
+    for _ in 0..2 {
+        // What the Primary tells is its own certificate, each second.
+        let first = until("it has told it", SOON, || contact(&pair.backup)).await;
+        until("it has told it again and again", SOON, || async {
+            let last = contact(&pair.backup).await?;
+            is(last >= first + 4000, last - first)
+        })
+        .await;
+        assert_eq!(pair.backup.synchronize("events").await["state"], "succeeded");
+        let section = pair.backup.get("/api/v1/settings/synchronization").await;
+        assert_eq!(section["primary_fingerprint"], device.address.fingerprint);
+        pair.backup.kill();
+        pair.backup.up().await;
+        pair.at_work(SOON).await;
+    }
+    assert_eq!(pair.backup.logged(1111).await.len(), 0);
+    assert_eq!(told_by_the_backup(&pair, "pc").await, pair.primary.address, "agents are not behind the device");
 }

@@ -22,7 +22,7 @@ use userlock_core::{
     },
 };
 
-use super::{MAX_BODY_BYTES, bytes_response, frame, framed, joining::check_hello, storage, submit_refusal};
+use super::{MAX_BODY_BYTES, bytes_response, frame, framed, storage, submit_refusal};
 use crate::{
     clock,
     http::{
@@ -47,7 +47,7 @@ pub(super) async fn hello(
     request: Request,
 ) -> Answer<Response> {
     let theirs: Hello = frame(request).await?;
-    check_hello(&theirs)?;
+    theirs.check()?;
     let zone = &state.zone;
     let (zone_id, log_id) = zone.read(|s| (s.identity.zone_id, s.log_id));
     if theirs.zone_id != zone_id {

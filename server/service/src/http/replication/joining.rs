@@ -8,11 +8,9 @@ use axum::{
     http::StatusCode,
 };
 use userlock_core::{
-    agent_api::ServerAddress,
     api::ServerRole,
     id::ServerId,
-    settings::is_fingerprint,
-    sync::{About, Hello, JoinRequest, JoinResponse},
+    sync::{About, JoinRequest, JoinResponse},
 };
 
 use super::{guard::require_administrator, submit_refusal};
@@ -29,13 +27,6 @@ use crate::{
     zone::StoredPeer,
 };
 
-/// The longest name of a server, in bytes.
-const MAX_NAME_BYTES: usize = 256;
-/// The longest version of a program, in bytes.
-const MAX_VERSION_BYTES: usize = 64;
-/// The longest text that says why a server is in its phase, in bytes.
-const MAX_WORDS_BYTES: usize = 512;
-
 /// Tells whoever is about to join whether this is the server that they mean.
 pub(super) async fn about(State(state): State<PairState>) -> Json<About> {
     Json(state.zone.read(|s| About {
@@ -48,49 +39,6 @@ pub(super) async fn about(State(state): State<PairState>) -> Json<About> {
     }))
 }
 
-/// Whoever asks to join is not known yet: nothing of what they say is kept or told beyond these lengths.
-fn within_bounds(join: &JoinRequest) -> Answer<()> {
-    let texts = [
-        ("account", join.account.as_str(), 256),
-        ("password", &join.password, 1024),
-        ("server_name", &join.server_name, MAX_NAME_BYTES),
-        ("version", &join.version, MAX_VERSION_BYTES),
-    ];
-    texts.into_iter().try_for_each(|(field, text, most)| bounded(field, text, most))?;
-    check_address(&join.address)
-}
-
-/// What a Backup tells of itself each second is kept and told to agents as what it told when it joined, by the same bounds.
-pub(super) fn check_hello(hello: &Hello) -> Answer<()> {
-    let texts = [
-        ("name", hello.name.as_str(), MAX_NAME_BYTES),
-        ("version", &hello.version, MAX_VERSION_BYTES),
-        ("phase.reason", &hello.phase.reason, MAX_WORDS_BYTES),
-        ("phase.waits_for", &hello.phase.waits_for, MAX_WORDS_BYTES),
-    ];
-    texts.into_iter().try_for_each(|(field, text, most)| bounded(field, text, most))?;
-    check_address(&hello.address)
-}
-
-fn check_address(address: &ServerAddress) -> Answer<()> {
-    bounded("address.url", &address.url, 512)?;
-    if !address.fingerprint.is_empty() && !is_fingerprint(&address.fingerprint) {
-        return Err(problem::invalid_field("address.fingerprint", "must be empty or 64 lower-case hexadecimal digits"));
-    }
-    // An empty one would be taken for a certificate by whoever is told of it.
-    if address.next.as_deref().is_some_and(|next| !is_fingerprint(next)) {
-        return Err(problem::invalid_field("address.next", "must be absent or 64 lower-case hexadecimal digits"));
-    }
-    Ok(())
-}
-
-fn bounded(field: &str, text: &str, most: usize) -> Answer<()> {
-    if text.len() <= most && !text.chars().any(char::is_control) {
-        return Ok(());
-    }
-    Err(problem::invalid_field(field, &format!("must have at most {most} bytes, and no control characters")))
-}
-
 pub(super) async fn join(State(state): State<PairState>, request: Request) -> Answer<Json<JoinResponse>> {
     let from = crate::auth::counted_address(address_of(&request));
     let body = read_body(request, 64 * 1024).await?;
@@ -99,7 +47,7 @@ pub(super) async fn join(State(state): State<PairState>, request: Request) -> An
     if state.zone.role() != ServerRole::Primary {
         return Err(problem::conflict("not_a_primary", "Not a Primary server", "This server is a Backup itself."));
     }
-    within_bounds(&join)?;
+    join.check()?;
     must_stay(&state)?;
     let account = userlock_core::account::fold_case(&join.account);
     let (account_key, address_key) = (format!("join account {account}"), format!("join address {from}"));
@@ -141,6 +89,7 @@ pub(super) async fn join(State(state): State<PairState>, request: Request) -> An
             address: join.address.clone(),
             account: account.clone(),
             token_hash: random::hash_secret(&token),
+            told_under: None,
             token: None,
         };
         state.zone.set_peer(peer).await.map_err(|e| submit_refusal(&state, e))?;

@@ -42,10 +42,10 @@ fn made(name: &str) -> (String, String) {
     (made.cert.pem(), made.signing_key.serialize_pem())
 }
 
-async fn look(certificates: &Certificates) -> Result<Option<Known>, KeeperError> {
+async fn look(certificates: &Certificates) -> Result<TakenUp, KeeperError> {
     match certificates.read_files().await? {
         Some(found) => certificates.take_up(&found),
-        None => Ok(None),
+        None => Ok(TakenUp::default()),
     }
 }
 
@@ -59,12 +59,13 @@ async fn a_pair_that_is_half_replaced_is_never_announced() {
     assert!(matches!(look(&certificates).await, Err(KeeperError::Tls(TlsError::Unusable(_)))));
     assert!(certificates.next().is_none() && !place.has_next());
     place.put(&[&new], &new_key);
-    let next = look(&certificates).await.unwrap().unwrap();
+    let next = look(&certificates).await.unwrap().next.unwrap();
     assert!(next.given && place.has_next());
-    assert_eq!(look(&certificates).await.unwrap(), None, "once");
+    assert_eq!(look(&certificates).await.unwrap(), TakenUp::default(), "once");
     // Whoever puts the old one back is understood.
     place.put(&[&old], &old_key);
-    assert_eq!(look(&certificates).await.unwrap(), None);
+    let dropped = Some(next.fingerprint);
+    assert_eq!(look(&certificates).await.unwrap(), TakenUp { next: None, dropped });
     assert!(certificates.next().is_none() && !place.has_next());
 }
 
@@ -80,7 +81,7 @@ async fn the_same_certificate_with_another_behind_it_is_shown_so() {
     let certificates = place.open();
     let before = certificates.present().fingerprint;
     place.put(&[&leaf, &ca_pem], &key.serialize_pem());
-    assert_eq!(look(&certificates).await.unwrap(), None);
+    assert_eq!(look(&certificates).await.unwrap(), TakenUp::default());
     assert_eq!(certificates.present().fingerprint, before, "nobody needs to be told of another");
     let kept = Identity::load_from_dir(&place.config.dir).unwrap();
     assert_eq!(kept.chain().len(), 2, "over a restart too");
@@ -99,6 +100,12 @@ fn a_next_one_that_cannot_be_used_is_in_nobodys_way() {
     let again = place.open();
     assert_eq!(again.next().map(|next| next.fingerprint), Some(next.fingerprint.clone()), "over a restart");
     assert!(matches!(again.replace("another"), Err(KeeperError::NoNext)));
+    // Another one in the file, which nobody was told of.
+    let ((cert, key), announced) = (made("c"), fs::read(place.config.dir.join(NEXT_FILE)).unwrap());
+    fs::write(place.config.dir.join(NEXT_FILE), cert + &key).unwrap();
+    assert!(matches!(again.replace(&next.fingerprint), Err(KeeperError::Another { .. })));
+    assert_ne!(place.open().present().fingerprint, next.fingerprint);
+    fs::write(place.config.dir.join(NEXT_FILE), announced).unwrap();
     let [_, now] = again.replace(&next.fingerprint).unwrap();
     assert_eq!((now, place.has_next()), (next.fingerprint.clone(), false));
     assert_eq!(place.open().present().fingerprint, next.fingerprint);
@@ -107,7 +114,7 @@ fn a_next_one_that_cannot_be_used_is_in_nobodys_way() {
 #[test]
 fn a_first_certificate_that_was_cut_off_is_no_certificate() {
     let place = Place::new(false);
-    fs::write(place.config.dir.join("server.new"), "-----BEGIN CERT").unwrap();
+    fs::write(place.config.dir.join("server.pem.new"), "-----BEGIN CERT").unwrap();
     let certificates = place.open();
     assert_eq!(place.open().present().fingerprint, certificates.present().fingerprint);
 }

@@ -2,6 +2,7 @@
 
 mod agent;
 mod daemon;
+mod device;
 mod node;
 mod pair;
 
@@ -11,6 +12,7 @@ use tokio::time::{Instant, sleep};
 
 pub use agent::{Machine, new_decision};
 pub use daemon::Daemon;
+pub use device::Device;
 pub use node::{Node, run};
 pub use pair::{Options, Pair, everybody};
 
