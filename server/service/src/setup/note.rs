@@ -14,6 +14,12 @@ const MAX_BYTES: u64 = 64 * 1024;
 
 /// Writes one that only this user can read. It is on the disk when this returns, in the place of the one before.
 pub(super) fn write(dir: &Path, file: &str, value: &impl Serialize) -> io::Result<()> {
+    place(dir, file, value)?;
+    sync_dir(dir)
+}
+
+/// The same, but for [`sync_dir`]: until then it may be the one before that is there after a power cut.
+pub(super) fn place(dir: &Path, file: &str, value: &impl Serialize) -> io::Result<()> {
     let text = serde_json::to_vec(value).map_err(io::Error::other)?;
     if text.len() as u64 > MAX_BYTES {
         return Err(io::Error::other(format!("{file} would be larger than {MAX_BYTES} bytes")));
@@ -24,8 +30,7 @@ pub(super) fn write(dir: &Path, file: &str, value: &impl Serialize) -> io::Resul
     let mut opened = fs::File::options().write(true).create_new(true).mode(0o600).open(&new)?;
     opened.write_all(&text)?;
     opened.sync_all()?;
-    fs::rename(&new, dir.join(file))?;
-    sync_dir(dir)
+    fs::rename(&new, dir.join(file))
 }
 
 /// Reads one. One that cannot be read is none.
