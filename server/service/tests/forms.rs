@@ -43,9 +43,11 @@ impl<'a> Browser<'a> {
         let page = self.page(path).await;
         let read: Vec<(String, String)> = fields_of(&page);
         assert!(read.iter().any(|(name, _)| name == "slug"), "{path} has a form");
-        let kept = read.iter().filter(|(known, _)| typed.iter().all(|(name, _)| known != name));
-        let kept = kept.map(|(name, value)| (name.as_str(), value.as_str()));
-        let fields: Vec<(&str, &str)> = kept.chain(typed.iter().copied()).collect();
+        let mut fields: Vec<(&str, &str)> = read.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        for (name, value) in typed {
+            fields.retain(|(known, _)| known != name);
+            fields.push((name, value));
+        }
         self.send_alone(path, action, &fields).await
     }
 
@@ -120,7 +122,9 @@ fn wrong(page: &str) -> (String, String) {
     assert_eq!(marked.len(), 1, "one field is wrong");
     let tag = tag_at(page, marked[0].0).0;
     assert!(tag.contains(" autofocus"), "{tag}");
-    let id = attribute(tag, "aria-describedby").unwrap();
+    // A box is described by what it is about, too.
+    let ids = attribute(tag, "aria-describedby").unwrap();
+    let id = ids.split(' ').next_back().unwrap();
     let at = page.find(&format!("id=\"{id}\"")).unwrap();
     assert_eq!(page.matches(&format!("id=\"{id}\"")).count(), 1, "one element is called {id}");
     let message = page[at..].split("</div>").next().unwrap();
@@ -410,6 +414,41 @@ async fn a_kept_password_is_tested_with_what_it_was_kept_for_alone() {
 }
 
 #[tokio::test]
+async fn a_long_message_in_any_script_comes_with_what_was_typed() {
+    let server = Server::primary().await;
+    let mut browser = Browser::open(&server, "administrator").await;
+    // Two bytes a letter, and six in a cookie.
+    let name = "\u{44f}".repeat(600);
+    let typed = [("form[recipients]", name.clone())];
+    let typed: Vec<_> = typed.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let page = browser.send("/properties/notifications", "/fn/change-section", &typed).await;
+    let flash = browser.flash.as_ref().expect("what was told");
+    assert!(flash.len() > 3000 && flash.len() < 4000, "browsers keep 4096 bytes: {flash}");
+    let (field, message) = wrong(&page);
+    assert!(field == "form[recipients]" && message.contains(&name), "{message}");
+}
+
+#[tokio::test]
+async fn the_test_of_the_connection_shows_each_check() {
+    let server = Server::backup().await;
+    let (path, test) = ("/properties/synchronization", "/fn/test-connection");
+    let mut browser = Browser::open(&server, "administrator").await;
+    assert!(!browser.page(path).await.contains("Name is resolved"));
+    // Also from the page of another section: the checks are where the settings are.
+    for from in [path, "/properties/email"] {
+        let page = browser.send_alone(from, test, &[]).await;
+        let connection =
+            page.split("aria-labelledby=\"connection\"").nth(1).unwrap().split("</section>").next().unwrap();
+        for check in
+            ["Name is resolved", "Connects", "Authenticates", "Same protected zone", "Clocks agree", "not made"]
+        {
+            assert!(connection.contains(check), "{check}: {connection}");
+        }
+        assert!(!browser.page(path).await.contains("Name is resolved"), "it is shown once");
+    }
+}
+
+#[tokio::test]
 async fn the_history_reads_as_the_pages_do() {
     let server = Server::primary().await;
     let changed = async |section: &str, change: fn(&mut Value)| {
@@ -463,7 +502,7 @@ async fn the_history_reads_as_the_pages_do() {
 async fn a_revision_can_be_compared_with_any_other_however_many_there_are() {
     let server = Server::primary().await;
     for n in 2..=45 {
-        let changed = server.change("/api/v1/settings/agents", |body| body["heartbeat_seconds"] = json!(n + 100)).await;
+        let changed = server.change("/api/v1/settings/agents", |body| body["spool_cap"] = json!(n + 100)).await;
         assert_eq!(changed.status(), StatusCode::OK);
     }
     let browser = Browser::open(&server, "administrator").await;
