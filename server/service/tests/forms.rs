@@ -418,7 +418,7 @@ async fn a_long_message_in_any_script_comes_with_what_was_typed() {
     let server = Server::primary().await;
     let mut browser = Browser::open(&server, "administrator").await;
     // Two bytes a letter, and six in a cookie.
-    let name = "\u{44f}".repeat(600);
+    let name = "\u{44f}".repeat(1500);
     let typed = [("form[recipients]", name.clone())];
     let typed: Vec<_> = typed.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let page = browser.send("/properties/notifications", "/fn/change-section", &typed).await;
