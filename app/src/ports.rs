@@ -15,8 +15,8 @@
 //!   same policy without a nonce.
 //! - **Forms without JavaScript** go to the same server functions with `Accept: text/html` and are answered with 303
 //!   to the page that they came from (`Referer`, so the policy for it must be `same-origin`, not `no-referrer`). What
-//!   happened travels in a cookie `userlock_flash` that lives until that page is shown; what was typed, or a secret that
-//!   is told once, stays here until then, by the sign-in of the [`Caller`](crate::api::Caller).
+//!   happened travels in a cookie `userlock_flash` that lives until that page is shown; what was typed, what a test
+//!   found, or a secret that is told once, stays here until then, by the sign-in of the [`Caller`](crate::api::Caller).
 //! - **Plain routes of the service**: `POST /sign-in` (form: `user`, `password`, `next`; on failure 303 to
 //!   `/sign-in?error=CODE&next=…` where CODE is `invalid`, `locked` or `unavailable`), `POST /sign-out` (303 to
 //!   `/sign-in`), `GET /live` (events named `overview` whose data is the JSON of [`Overview`], at most one a second
@@ -35,7 +35,7 @@ use userlock_core::{
     },
     event::SessionKey,
     id::{Digest, RunId},
-    settings::ProtectedAccountInput,
+    settings::{ProtectedAccount, ProtectedAccountInput},
 };
 
 use crate::api::{Caller, RuleId};
@@ -135,6 +135,12 @@ pub trait Ports: Send + Sync {
     /// A section of Properties. 404 when there is none of this name here.
     fn section(&self, slug: String) -> Answer<'_, SectionBody>;
 
+    /// A section as it was by an `ETag` that is not the present one, without secrets; nothing when that is not known any more.
+    fn section_before(&self, slug: String, etag: String) -> Answer<'_, Option<serde_json::Value>>;
+
+    /// The same of a rule.
+    fn rule_before(&self, id: RuleId, etag: String) -> Answer<'_, Option<ProtectedAccount>>;
+
     /// Refuses what stands against a change of a section, whatever it says: 404, 409, 428 for an empty `etag`, 412.
     fn check_base(&self, slug: String, etag: String) -> Answer<'_, ()>;
 
@@ -170,6 +176,9 @@ pub trait Ports: Send + Sync {
     /// Ends a sign-in.
     fn end_sign_in(&self, caller: Caller, id: Digest) -> Answer<'_, ()>;
 
+    /// Whether this server is called by TLS: then its cookies go no other way.
+    fn speaks_tls(&self) -> bool;
+
     /// Why what the zone shares cannot be changed on this server, if so.
     fn read_only(&self) -> Option<ReadOnly>;
 
@@ -186,10 +195,11 @@ pub trait Ports: Send + Sync {
     /// On a Primary with a Backup: the account by which the Backup is known here, and the Backup's name.
     fn service_account(&self) -> Option<(String, String)>;
 
-    /// One page of the revisions of the zone's settings, the newest first.
-    fn revisions(&self, caller: Caller, cursor: String) -> Answer<'_, Page<RevisionView>>;
+    /// One page of the revisions of the zone's settings, the newest first: at most so many, where that is said.
+    fn revisions(&self, caller: Caller, limit: Option<u32>, cursor: String) -> Answer<'_, Page<RevisionView>>;
 
-    /// What differs between a revision and another, the one before unless it is named, as far as the caller may see it.
+    /// What differs between a revision and another, the one before unless it is named, as far as the caller may see it: from
+    /// the earlier one of the two to the later one.
     fn revision(&self, caller: Caller, n: u64, with: Option<u64>) -> Answer<'_, Compared>;
 
     /// Makes a new zone key, and tells the enrolment string that has it. 409 on a Backup.

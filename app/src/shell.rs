@@ -5,7 +5,7 @@ use leptos::{hydration::HydrationScripts, nonce::use_nonce, prelude::*};
 use leptos_axum::ResponseOptions;
 use leptos_meta::MetaTags;
 
-use crate::{api::TypedBefore, routes::App};
+use crate::{api::TakenBefore, routes::App};
 
 /// The policy for what a page may load and run; `nonce` is that of this answer, without one no inline script runs.
 #[must_use]
@@ -19,7 +19,7 @@ pub fn content_security_policy(nonce: Option<&str>) -> String {
 
 /// The document around the pages. The service gives it to `leptos_axum` for every page.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
-    provide_context(TypedBefore::default());
+    provide_context(TakenBefore::default());
     let nonce = use_nonce();
     if let Some(response) = use_context::<ResponseOptions>()
         && let Ok(value) = HeaderValue::from_str(&content_security_policy(nonce.as_deref()))

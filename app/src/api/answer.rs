@@ -12,7 +12,7 @@ use axum::http::{
 };
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
-use userlock_core::api::Problem;
+use userlock_core::api::{Problem, TestReport};
 
 use super::{Caller, Flash, Refused, Right, kept, refused, right_of};
 use crate::{
@@ -24,8 +24,8 @@ use crate::{
 
 /// The cookie that carries what a form did to the page that shows it.
 pub const FLASH_COOKIE: &str = "userlock_flash";
-/// The longest text that it carries, in bytes.
-const MAX_FLASH_BYTES: usize = 2000;
+/// The longest text that it carries, in bytes as they stand in it: browsers drop a cookie of more than 4096.
+const MAX_FLASH_BYTES: usize = 3500;
 
 /// The ports and the caller, when the caller has the right.
 pub(super) fn admit(right: Right) -> Result<(SharedPorts, Caller), Refused> {
@@ -108,7 +108,7 @@ where
 pub(super) fn told(saved: &Saved) -> Told {
     let to = (!saved.to.is_empty()).then(|| saved.to.clone());
     let ok = saved.report.as_ref().is_none_or(|report| report.ok);
-    Told { text: saved.text.clone(), to, ok, secret: saved.secret.clone() }
+    Told { text: saved.text.clone(), to, ok, secret: saved.secret.clone(), report: None }
 }
 
 /// Answers a plain form: back to its page, or to what `told` names. `typed` is kept for that page.
@@ -116,8 +116,8 @@ fn told_of<T>(outcome: Result<T, Refused>, told: impl FnOnce(&T) -> Told, typed:
     match &outcome {
         Ok(value) if accepts_html() => {
             let told = told(value);
-            let secret = told.secret.and_then(kept::keep_secret);
-            send_back(told.to.as_deref(), Some(&Flash { ok: told.ok, text: told.text, typed, secret }));
+            let (secret, report) = (told.secret.and_then(kept::keep_secret), told.report.and_then(kept::keep_report));
+            send_back(told.to.as_deref(), Some(&Flash { ok: told.ok, text: told.text, typed, secret, report }));
         }
         Ok(_) => {}
         Err(refused) => refuse_form(refused, typed),
@@ -145,17 +145,19 @@ pub(super) struct Told {
     pub ok: bool,
     /// A secret that the page after it tells, once.
     pub secret: Option<String>,
+    /// What a test found, which the page after it shows check by check.
+    pub report: Option<TestReport>,
 }
 
 impl Told {
     /// Goes back to the page that the form is on.
     pub fn here(text: impl Into<String>) -> Self {
-        Self { text: text.into(), to: None, ok: true, secret: None }
+        Self { text: text.into(), to: None, ok: true, secret: None, report: None }
     }
 
     /// Goes to another page.
     pub fn at(to: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { text: text.into(), to: Some(to.into()), ok: true, secret: None }
+        Self { text: text.into(), to: Some(to.into()), ok: true, secret: None, report: None }
     }
 }
 
@@ -193,7 +195,7 @@ fn refuse_form(refused: &Refused, typed: Option<u64>) {
             send_back(Some("/sign-in"), None);
         } else {
             let text = format!("{}. {}", refused.0.title, refused.0.detail);
-            send_back(None, Some(&Flash { ok: false, text, typed, secret: None }));
+            send_back(None, Some(&Flash { ok: false, text, typed, secret: None, report: None }));
         }
     } else {
         response.set_status(StatusCode::from_u16(refused.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
@@ -221,12 +223,17 @@ fn send_back(to: Option<&str>, flash: Option<&Flash>) {
         response.insert_header(LOCATION, value);
     }
     let Some(mut flash) = flash.cloned() else { return };
-    flash.text = query::shorten(&flash.text, MAX_FLASH_BYTES).to_owned();
-    let Ok(json) = serde_json::to_string(&flash) else { return };
-    let cookie = format!("{FLASH_COOKIE}={}; Path=/; Max-Age=60; HttpOnly; SameSite=Strict", query::encode(&json));
-    if let Ok(value) = HeaderValue::from_str(&cookie) {
-        response.append_header(SET_COOKIE, value);
+    flash.text = query::fitting(&flash.text, MAX_FLASH_BYTES).to_owned();
+    if let Ok(json) = serde_json::to_string(&flash) {
+        set_cookie(&flash_cookie(&query::encode(&json), 60));
     }
+}
+
+/// The `Set-Cookie` header of the cookie with this value, for so many seconds.
+fn flash_cookie(value: &str, seconds: u32) -> String {
+    let secure = use_context::<SharedPorts>().is_some_and(|ports| ports.speaks_tls());
+    let secure = if secure { "; Secure" } else { "" };
+    format!("{FLASH_COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
 }
 
 /// Gives the answer a `Set-Cookie` header.
@@ -249,34 +256,54 @@ fn flash_of(parts: &Parts) -> Option<Flash> {
 #[must_use]
 pub fn take_flash() -> Option<Flash> {
     let mut flash = flash_of(&use_context::<Parts>()?)?;
-    if let Some(response) = use_context::<ResponseOptions>() {
-        let gone = format!("{FLASH_COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict");
-        if let Ok(gone) = HeaderValue::from_str(&gone) {
-            response.append_header(SET_COOKIE, gone);
-        }
-    }
+    set_cookie(&flash_cookie("", 0));
     if let Some(secret) = flash.secret.take().and_then(kept::take_secret) {
         flash.text = format!("{} {secret}", flash.text);
     }
     Some(flash)
 }
 
-/// What was typed into the form of a page, once it was taken: a page may be made of its parts more than once.
+/// What is kept for a page, once it was taken: a page may be made of its parts more than once.
 #[derive(Clone, Default)]
-pub struct TypedBefore(Arc<Mutex<Option<Typed>>>);
+pub struct TakenBefore(Arc<Mutex<Taken>>);
 
-/// What was typed into the form of this page, when the form was sent before the page and was not saved. For one page.
-pub(crate) fn take_typed(sheet: &Sheet) -> Option<Typed> {
+#[derive(Default)]
+struct Taken {
+    typed: Option<Typed>,
+    report: Option<TestReport>,
+}
+
+/// Takes what is kept for this page, if it was not taken before. A server function that a script calls takes nothing.
+fn taken<T>(take: impl FnOnce(&Flash, &mut Taken) -> Option<T>) -> Option<T> {
     if is_server_function() {
         return None;
     }
-    let number = flash_of(&use_context::<Parts>()?)?.typed?;
-    let TypedBefore(before) = use_context()?;
+    let flash = flash_of(&use_context::<Parts>()?)?;
+    let TakenBefore(before) = use_context()?;
     let mut before = before.lock().unwrap_or_else(PoisonError::into_inner);
-    if before.is_none() {
-        *before = kept::take_form(number, |typed| typed.is_of(sheet));
-    }
-    before.clone().filter(|typed| typed.is_of(sheet))
+    take(&flash, &mut before)
+}
+
+/// What was typed into the form of this page, when the form was sent before the page and was not saved. For one page.
+pub(crate) fn take_typed(sheet: &Sheet) -> Option<Typed> {
+    taken(|flash, before| {
+        let number = flash.typed?;
+        if before.typed.is_none() {
+            before.typed = kept::take_form(number, |typed| typed.is_of(sheet));
+        }
+        before.typed.clone().filter(|typed| typed.is_of(sheet))
+    })
+}
+
+/// What the test found that was made before this page. For one page.
+pub(crate) fn take_report() -> Option<TestReport> {
+    taken(|flash, before| {
+        let number = flash.report?;
+        if before.report.is_none() {
+            before.report = kept::take_report(number);
+        }
+        before.report.clone()
+    })
 }
 
 #[cfg(test)]

@@ -28,6 +28,9 @@ pub struct Flash {
     /// The number under which the server keeps a secret that this page tells.
     #[serde(default)]
     pub secret: Option<u64>,
+    /// The number under which the server keeps what a test found that this page shows.
+    #[serde(default)]
+    pub report: Option<u64>,
 }
 
 /// What every page shows.

@@ -1,5 +1,5 @@
-//! What the page after a plain form shows and no cookie can carry: a secret that is told once, and what was typed into a
-//! form that is shown again. It is kept here in memory, for a minute, for the sign-in that it is of, and is taken once.
+//! What the page after a plain form shows and no cookie can carry: a secret that is told once, what was typed into a form
+//! that is shown again, and what a test found. It is kept here in memory, for a minute, for the sign-in that it is of, and is taken once.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -7,7 +7,7 @@ use std::{
 };
 
 use leptos::prelude::use_context;
-use userlock_core::id::Digest;
+use userlock_core::{api::TestReport, id::Digest};
 
 use super::Caller;
 use crate::sheets::Typed;
@@ -18,7 +18,7 @@ const KEPT: Duration = Duration::from_secs(60);
 const MOST: usize = 100;
 /// The most of one sign-in.
 const MOST_OF_ONE: usize = 5;
-/// The most that was typed, in bytes: a longer form is not kept.
+/// The most that was typed, or found, in bytes: what is longer is not kept.
 const MOST_BYTES: usize = 64 * 1024;
 
 /// What is kept.
@@ -27,6 +27,8 @@ enum Kept {
     Secret(String),
     /// What was typed into a form; no secret is among it.
     Form(Box<Typed>),
+    /// What a test found, which is of no form.
+    Report(TestReport),
 }
 
 struct Item {
@@ -95,7 +97,7 @@ pub fn keep_secret(secret: String) -> Option<u64> {
 pub fn take_secret(number: u64) -> Option<String> {
     match shelf().take(number, sign_in()?, Instant::now(), |kept| matches!(kept, Kept::Secret(_)))? {
         Kept::Secret(secret) => Some(secret),
-        Kept::Form(_) => None,
+        Kept::Form(_) | Kept::Report(_) => None,
     }
 }
 
@@ -112,7 +114,24 @@ pub fn take_form(number: u64, wanted: impl Fn(&Typed) -> bool) -> Option<Typed> 
     let wanted = |kept: &Kept| matches!(kept, Kept::Form(typed) if wanted(typed));
     match shelf().take(number, sign_in()?, Instant::now(), wanted)? {
         Kept::Form(typed) => Some(*typed),
-        Kept::Secret(_) => None,
+        Kept::Secret(_) | Kept::Report(_) => None,
+    }
+}
+
+/// Keeps what a test found for the caller's next page; its number.
+pub fn keep_report(report: TestReport) -> Option<u64> {
+    let bytes: usize = report.checks.iter().map(|check| check.name.len() + check.detail.len()).sum();
+    if bytes > MOST_BYTES {
+        return None;
+    }
+    Some(shelf().keep(sign_in()?, Instant::now(), Kept::Report(report)))
+}
+
+/// Takes what a test found, if it is the caller's.
+pub fn take_report(number: u64) -> Option<TestReport> {
+    match shelf().take(number, sign_in()?, Instant::now(), |kept| matches!(kept, Kept::Report(_)))? {
+        Kept::Report(report) => Some(report),
+        Kept::Secret(_) | Kept::Form(_) => None,
     }
 }
 
@@ -129,7 +148,7 @@ mod tests {
     fn text(kept: Option<Kept>) -> Option<String> {
         match kept? {
             Kept::Secret(text) => Some(text),
-            Kept::Form(_) => None,
+            Kept::Form(_) | Kept::Report(_) => None,
         }
     }
 

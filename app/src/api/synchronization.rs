@@ -68,7 +68,8 @@ pub async fn test_connection() -> Result<TestReport, Refused> {
     let call = |ports: crate::ports::SharedPorts, caller| async move { ports.test_connection(caller).await };
     super::answer::act(super::Right::Write(super::Area::Synchronization), call, |report: &TestReport| {
         let text = crate::present::words::test_result(report);
-        super::answer::Told { ok: report.ok, ..super::answer::Told::at("/properties/synchronization", text) }
+        let told = super::answer::Told::at("/properties/synchronization", text);
+        super::answer::Told { ok: report.ok, report: Some(report.clone()), ..told }
     })
     .await
 }

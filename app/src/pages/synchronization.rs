@@ -4,14 +4,16 @@ mod history;
 
 use leptos::prelude::*;
 use userlock_core::{
-    api::{RunState, RunView, SyncKind, SynchronizationView},
+    api::{RunState, RunView, SyncKind, SynchronizationView, TestReport},
     id::RunId,
 };
 
 use super::{WithQuickAccess, loading, query_value, shown};
 use crate::{
     api::{self, Area, Refused, Right},
-    components::{Ago, DifferenceTable, Fact, Glyph, Icon, Job, JobView, PageHead, Runs, SessionsSync, When, run_tone},
+    components::{
+        Ago, DifferenceTable, Fact, Glyph, Icon, Job, JobView, PageHead, Runs, SessionsSync, When, checks_of, run_tone,
+    },
     live::Live,
     memo::Memo,
     present::{
@@ -49,14 +51,18 @@ pub fn SynchronizationPage() -> impl IntoView {
                 {move || Suspend::new(async move {
                     match first.done().await {
                         Err(refused) if refused.0.status == 404 || refused.0.status == 409 => view! { <OnPrimary/> }.into_any(),
-                        read => shown(read, |(sheet, view, run)| view! {
-                            <OwnNote/>
-                            {super::sheet::contents(sheet)}
-                            <Connection/>
-                            <State/>
-                            <ByHand run=run/>
-                            <History first=view/>
-                        }.into_any()),
+                        read => shown(read, |(mut sheet, view, run)| {
+                            let report = sheet.again.report.take();
+                            view! {
+                                <OwnNote/>
+                                {super::sheet::contents(sheet)}
+                                <Connection report=report/>
+                                <State/>
+                                <ByHand run=run/>
+                                <History first=view/>
+                            }
+                            .into_any()
+                        }),
                     }
                 })}
             </Suspense>
@@ -111,11 +117,15 @@ fn OwnNote() -> impl IntoView {
     .into_any()
 }
 
-/// The test of the connection, by the settings that are saved.
+/// The test of the connection, by the settings that are saved. Without JavaScript the page comes with what it found.
 #[component]
-fn Connection() -> impl IntoView {
+fn Connection(report: Option<TestReport>) -> impl IntoView {
     let live = Live::of_page();
     let runs = Runs::of_page();
+    let checks = report.map(|report| {
+        let summary = words::test_result(&report);
+        checks_of(report, summary)
+    });
     view! {
         <section class="panel stack" aria-labelledby="connection">
             <h2 id="connection">"Connection"</h2>
@@ -126,6 +136,7 @@ fn Connection() -> impl IntoView {
             }>
                 <button disabled=move || !live.may(Right::Write(Area::Synchronization))>"Test connection"</button>
             </form>
+            {checks}
         </section>
     }
     .into_any()

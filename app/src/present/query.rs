@@ -78,14 +78,19 @@ pub fn elsewhere(server: &str, path: &str) -> Option<String> {
     fits.then(|| format!("{}{path}", server.trim_end_matches('/')))
 }
 
-/// The first `bytes` bytes of a text, cut before a character that does not fit.
+/// As much of a text's beginning as has at most so many bytes when it is [encoded](encode) as a text of JSON.
 #[must_use]
-pub fn shorten(text: &str, bytes: usize) -> &str {
-    let mut end = bytes.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
+pub fn fitting(text: &str, bytes: usize) -> &str {
+    let quotes = encode("\"\"").len();
+    let mut used = 0;
+    for (at, letter) in text.char_indices() {
+        let json = serde_json::to_string(letter.encode_utf8(&mut [0; 4])).unwrap_or_default();
+        used += encode(&json).len().saturating_sub(quotes);
+        if used > bytes {
+            return text.get(..at).unwrap_or_default();
+        }
     }
-    text.get(..end).unwrap_or_default()
+    text
 }
 
 #[cfg(test)]
@@ -98,6 +103,21 @@ mod tests {
             assert_eq!(decode(&encode(text)), text);
         }
         assert_eq!(decode("%zz%4"), "%zz%4");
+    }
+
+    #[test]
+    fn a_text_is_cut_by_what_it_is_when_it_is_encoded() {
+        for text in ["plain", "a b \u{44f}\u{2026}\u{1f600}", "\"\\\n\u{1}\"", ""] {
+            let whole = encode(&serde_json::to_string(text).unwrap()).len() - 6;
+            assert_eq!(fitting(text, whole), text);
+            if let Some(most) = whole.checked_sub(1) {
+                let cut = fitting(text, most);
+                let last = text.chars().next_back().unwrap();
+                assert_eq!(format!("{cut}{last}"), text, "a whole character less");
+            }
+        }
+        assert_eq!(fitting("\u{44f}\u{44f}", 11), "\u{44f}");
+        assert_eq!(fitting("\u{44f}", 5), "");
     }
 
     #[test]
@@ -116,11 +136,5 @@ mod tests {
         assert_eq!(local("/\\b.example"), None);
         assert_eq!(elsewhere("javascript:alert(1)", "/"), None);
         assert_eq!(elsewhere("https://a:1/", "/log").as_deref(), Some("https://a:1/log"));
-    }
-
-    #[test]
-    fn a_text_is_cut_between_characters() {
-        assert_eq!(shorten("aé", 2), "a");
-        assert_eq!(shorten("aé", 9), "aé");
     }
 }

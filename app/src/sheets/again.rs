@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use userlock_core::api::{Problem, TestReport};
 
-use super::{Outcome, Pages, Sent};
+use super::{Given, Outcome, Pages, Sent};
 use crate::{
     api::Caller,
     ports::SharedPorts,
@@ -75,7 +75,7 @@ impl Typed {
             .filled(sheet, sent.given)
     }
 
-    fn filled(mut self, mut sheet: Sheet, mut given: super::Given) -> Option<Self> {
+    fn filled(mut self, mut sheet: Sheet, mut given: Given) -> Option<Self> {
         if !self.is_of(&sheet) {
             return None;
         }
@@ -92,22 +92,39 @@ impl Typed {
         Some(self)
     }
 
-    /// Shows it in the form of this page.
-    pub fn show(mut self, sheet: &mut Sheet) {
+    /// The `ETag` of what was read, when somebody else has changed it since.
+    #[must_use]
+    pub fn overtaken(&self) -> Option<&str> {
+        self.problem.as_ref().is_some_and(is_stale).then_some(&self.etag)
+    }
+
+    /// Shows it in the form of this page. `read` is what the fields were when they were read, where that is known.
+    pub fn show(mut self, sheet: &mut Sheet, read: Option<&Given>) {
         // Somebody else has changed the section: what it is now is told beside what was typed, and saving goes over it.
-        let stale = self.problem.as_ref().is_some_and(is_stale);
-        for field in fields(sheet) {
-            match field.kind {
-                Kind::Fact => {}
-                Kind::Secret if self.secrets.contains(&field.name) => {
-                    add(&mut field.note, "Type it again: what is typed here is never kept.");
-                }
-                Kind::Secret => {}
-                Kind::Check => take(field, self.values.contains_key(&field.name).to_string(), stale),
-                Kind::Text | Kind::Number | Kind::Choice | Kind::Lines => {
-                    if let Some(value) = self.values.remove(&field.name) {
-                        take(field, value, stale);
+        let stale = self.overtaken().is_some();
+        let mut fields: Vec<&mut Field> = fields(sheet).collect();
+        for value in fields.chunk_by_mut(|_, next| is_part(next)) {
+            let typed: Vec<Option<String>> = value.iter().map(|field| self.take_typed(field)).collect();
+            let same = |(field, typed): (&&mut Field, &Option<String>)| {
+                typed.as_deref().is_none_or(|typed| read.is_some_and(|read| typed == was(read, field)))
+            };
+            let left = value.iter().zip(&typed).all(same);
+            for (field, typed) in value.iter_mut().zip(typed) {
+                match (typed, read) {
+                    (None, _) => {}
+                    (Some(typed), _) if !stale => field.value = typed,
+                    (Some(typed), None) => over(field, typed, "Now"),
+                    // Who left it as it was has not decided on it: it is what somebody else has made of it.
+                    (Some(_), Some(read)) if left => {
+                        if field.value != was(read, field) {
+                            add(&mut field.note, "Somebody else has changed this.");
+                        }
                     }
+                    (Some(typed), Some(read)) if field.value == was(read, field) => field.value = typed,
+                    (Some(typed), Some(_)) => over(field, typed, "Meanwhile"),
+                }
+                if self.secrets.contains(&field.name) {
+                    add(&mut field.note, "Type it again: what is typed here is never kept.");
                 }
             }
         }
@@ -116,6 +133,31 @@ impl Typed {
         }
         sheet.again = Again { reason: self.reason, problem: self.problem, report: self.report };
     }
+
+    /// What was typed into a field.
+    fn take_typed(&mut self, field: &Field) -> Option<String> {
+        match field.kind {
+            Kind::Fact | Kind::Secret => None,
+            Kind::Check => Some(self.values.contains_key(&field.name).to_string()),
+            Kind::Text | Kind::Number | Kind::Choice | Kind::Lines => self.values.remove(&field.name),
+        }
+    }
+}
+
+/// The values of the fields of a form, as they would be sent.
+pub fn values(sheet: &mut Sheet) -> Given {
+    fields(sheet).map(|field| (field.name.clone(), field.value.clone())).collect()
+}
+
+/// Whether a field is of one value with the one before it: it does not read by itself.
+fn is_part(field: &Field) -> bool {
+    matches!(field.kind, Kind::Number | Kind::Choice) && field.text.is_empty()
+}
+
+/// What a field was when it was read. A box that was not there was not ticked.
+fn was<'a>(read: &'a Given, field: &Field) -> &'a str {
+    let nothing = if field.kind == Kind::Check { "false" } else { "" };
+    read.get(&field.name).map_or(nothing, String::as_str)
 }
 
 fn is_stale(problem: &Problem) -> bool {
@@ -133,19 +175,19 @@ pub fn told_alone(mut problem: Problem) -> Problem {
 /// A problem, where what was typed is shown again with what somebody else has made of it.
 pub fn told_beside(mut problem: Problem) -> Problem {
     if is_stale(&problem) {
-        problem.detail = "Somebody has changed it since you read it. What you typed stands here, with what it has become meanwhile beside it. Nothing was changed: save again to have it as it stands here.".to_owned();
+        problem.detail = "Somebody has changed it since you read it. What you typed stands here, and beside it what somebody else has made of it. Nothing was changed: save again to have it as it stands here.".to_owned();
     }
     problem
 }
 
-/// The value that was typed takes the place of the one that there is.
-fn take(field: &mut Field, value: String, stale: bool) {
-    if stale && field.value != value {
+/// The value that was typed takes the place of the one that there is, which is told.
+fn over(field: &mut Field, typed: String, when: &str) {
+    if field.value != typed {
         let now = if field.text.is_empty() { &field.value } else { &field.text };
-        let note = format!("Meanwhile: {now}");
+        let note = format!("{when}: {now}");
         add(&mut field.note, &note);
     }
-    field.value = value;
+    field.value = typed;
 }
 
 fn add(note: &mut String, more: &str) {
@@ -212,7 +254,7 @@ mod tests {
         assert!(!format!("{typed:?}").contains("hunter2") && !format!("{typed:?}").contains("unknown"), "{typed:?}");
         let mut shown = sheet();
         assert!(typed.is_of(&shown));
-        typed.show(&mut shown);
+        typed.show(&mut shown, None);
         assert_eq!(value(&shown, "server"), ("other".into(), String::new()));
         assert_eq!(value(&shown, "list").0, "p\nq");
         assert_eq!(value(&shown, "on").0, "false", "a box that was not ticked");
@@ -251,10 +293,54 @@ mod tests {
 
     #[test]
     fn what_somebody_else_has_changed_is_told_beside_it() {
-        let mut shown = sheet();
-        typed(412).show(&mut shown);
-        assert_eq!(value(&shown, "server"), ("other".into(), "Meanwhile: mail".into()));
-        assert_eq!(shown.form.unwrap().etag, "now", "who saves again has seen what it has become");
+        let read = |pairs: &[(&str, &str)]| -> Given {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let shown = |read: Option<Given>| {
+            let mut shown = sheet();
+            typed(412).show(&mut shown, read.as_ref());
+            assert_eq!(shown.form.as_ref().unwrap().etag, "now", "who saves again has seen what it has become");
+            ["server", "list", "on"].map(|name| value(&shown, name))
+        };
+        let told = |value: &str, note: &str| (value.to_owned(), note.to_owned());
+        // It is not known what was read.
+        assert_eq!(shown(None), [told("other", "Now: mail"), told("p\nq", "Now: a"), told("false", "Now: true")]);
+        // What nobody else has changed is as it was typed, and nothing is told of it.
+        let same = read(&[("server", "mail"), ("list", "a"), ("on", "true")]);
+        assert_eq!(shown(Some(same)), [told("other", ""), told("p\nq", ""), told("false", "")]);
+        // Both have changed it; it was left as it was, and is what the other has made of it; a box that was not there.
+        let changed = read(&[("server", "before"), ("list", "p\nq")]);
+        let others = "Somebody else has changed this.";
+        assert_eq!(shown(Some(changed)), [told("other", "Meanwhile: mail"), told("a", others), told("true", others)]);
+        // Both have made the same of it.
+        let mut agreed = sheet();
+        agreed.form.as_mut().unwrap().groups[0].fields[0].value = "other".into();
+        typed(412).show(&mut agreed, Some(&read(&[("server", "before"), ("list", "a"), ("on", "true")])));
+        assert_eq!(value(&agreed, "server"), told("other", ""));
+    }
+
+    #[test]
+    fn a_value_of_two_fields_is_one() {
+        let fields = |number: &str, unit: &str| {
+            let of = |name: &str, kind: Kind, value: &str, text: &str| Field {
+                name: name.into(),
+                kind,
+                value: value.into(),
+                text: text.into(),
+                ..Field::default()
+            };
+            let fields = vec![of("every", Kind::Number, number, "each 5 minutes"), of("unit", Kind::Choice, unit, "")];
+            let groups = vec![Group { fields, ..Group::default() }];
+            Sheet { form: Some(Form { editable: true, groups, ..Form::default() }), ..Sheet::default() }
+        };
+        // From each minute one makes each hour, and the other each 5 minutes: not each 5 hours.
+        let problem = crate::api::problem(412, "stale", "Changed meanwhile", "why");
+        let given = [("every", "1"), ("unit", "hours")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let typed = Typed { problem: Some(problem), ..Typed::default() }.filled(fields("1", "minutes"), given.into());
+        let mut shown = fields("5", "minutes");
+        typed.unwrap().show(&mut shown, Some(&values(&mut fields("1", "minutes"))));
+        assert_eq!(value(&shown, "every"), ("1".into(), "Meanwhile: each 5 minutes".into()));
+        assert_eq!(value(&shown, "unit"), ("hours".into(), String::new()));
     }
 
     #[test]

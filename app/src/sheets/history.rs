@@ -10,7 +10,8 @@ use crate::{
     sheet::{Action, Cell, Row, Saved, Sheet, Table},
 };
 
-/// The list of revisions (an empty rest, or `?cursor`), or the page of one (`/N`, or `/N/M` to compare it with M).
+/// The list of revisions (an empty rest, or `before/CURSOR`), or the page of one (`N`; `N/M` to compare it with M;
+/// `N/before/CURSOR` with others that it can be compared with).
 pub async fn sheet(ports: SharedPorts, caller: Caller, rest: &str) -> Outcome<Sheet> {
     let steps: Vec<&str> = rest.split('/').filter(|step| !step.is_empty()).collect();
     let number = |text: &str| text.parse::<u64>().map_err(|_| nothing());
@@ -18,16 +19,17 @@ pub async fn sheet(ports: SharedPorts, caller: Caller, rest: &str) -> Outcome<Sh
         [] => list(ports, caller, String::new()).await,
         ["before", cursor] => list(ports, caller, (*cursor).to_owned()).await,
         ["own", n] => super::own::change_sheet(ports, caller, number(n)?).await,
-        [n] => one(ports, caller, number(n)?, None).await,
-        [n, other] => one(ports, caller, number(n)?, Some(number(other)?)).await,
+        [n] => one(ports, caller, number(n)?, None, String::new()).await,
+        [n, "before", cursor] => one(ports, caller, number(n)?, None, (*cursor).to_owned()).await,
+        [n, other] => one(ports, caller, number(n)?, Some(number(other)?), String::new()).await,
         _ => Err(nothing()),
     }
 }
 
 /// The heads of a list of revisions.
 const COLUMNS: [&str; 5] = ["Revision", "When", "Who", "What", "Why"];
-/// The most revisions that one is offered to be compared with.
-const OTHERS: usize = 20;
+/// How many revisions one is offered to be compared with, on one page.
+const OTHERS: u32 = 20;
 
 fn row(href: String, view: RevisionView) -> Row {
     Row {
@@ -43,30 +45,34 @@ fn row(href: String, view: RevisionView) -> Row {
     }
 }
 
-/// The last revisions, each with the way to compare one with it.
-async fn others(ports: &SharedPorts, caller: Caller, n: u64) -> Outcome<Table> {
-    let known = ports.revisions(caller, String::new()).await?.items;
-    let other = known.into_iter().filter(|view| view.n != n).take(OTHERS);
+/// The link to the page of revisions before these.
+fn older(home: &str, cursor: Option<String>) -> Option<(String, String)> {
+    cursor.map(|cursor| (format!("{home}/before/{}", query::encode(&cursor)), "Older revisions".to_owned()))
+}
+
+/// A page of revisions, each with the way to compare one with it.
+async fn others(ports: &SharedPorts, caller: Caller, n: u64, cursor: String) -> Outcome<Table> {
+    let home = format!("/properties/history/{n}");
+    let page = ports.revisions(caller, Some(OTHERS), cursor).await?;
+    let other = page.items.into_iter().filter(|view| view.n != n);
     Ok(Table {
         heading: "Compare with another revision".into(),
         columns: columns(&COLUMNS),
-        rows: other.map(|view| row(format!("/properties/history/{n}/{}", view.n), view)).collect(),
+        rows: other.map(|view| row(format!("{home}/{}", view.n), view)).collect(),
         empty: "There is no other.".into(),
+        next: older(&home, page.next),
         ..Table::default()
     })
 }
 
 async fn list(ports: SharedPorts, caller: Caller, cursor: String) -> Outcome<Sheet> {
     let own = super::own::changes_table(&ports).await?;
-    let page = ports.revisions(caller, cursor).await?;
-    let next = page
-        .next
-        .map(|cursor| (format!("/properties/history/before/{}", query::encode(&cursor)), "Older revisions".to_owned()));
+    let page = ports.revisions(caller, None, cursor).await?;
     let table = Table {
         heading: "Revisions".into(),
         columns: columns(&COLUMNS),
         rows: page.items.into_iter().map(|view| row(format!("/properties/history/{}", view.n), view)).collect(),
-        next,
+        next: older("/properties/history", page.next),
         ..Table::default()
     };
     Ok(Sheet {
@@ -77,12 +83,23 @@ async fn list(ports: SharedPorts, caller: Caller, cursor: String) -> Outcome<She
     })
 }
 
-async fn one(ports: SharedPorts, caller: Caller, n: u64, with: Option<u64>) -> Outcome<Sheet> {
-    let Compared { revision, before, changes } = ports.revision(caller.clone(), n, with).await?;
+/// Who made a revision, of what, and why.
+fn told(view: &RevisionView) -> String {
+    let reason = view.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("{} changed {}{reason}", view.by, title_of(&view.section))
+}
+
+async fn one(ports: SharedPorts, caller: Caller, n: u64, with: Option<u64>, cursor: String) -> Outcome<Sheet> {
+    let Compared { revision: later, before: earlier, changes } = ports.revision(caller.clone(), n, with).await?;
+    // What the page is of may be the earlier one of the two.
+    let (revision, other) = match &earlier {
+        Some(earlier) if later.n != n => (earlier, Some(&later)),
+        earlier => (&later, earlier.as_ref()),
+    };
     let general = ports.section("general".to_owned()).await?;
     let latest = ports.overview().await?.server.settings_revision.n;
     let what = title_of(&revision.section);
-    let mut tables = changes::tables(changes, &ports.events(), before.is_none());
+    let mut tables = changes::tables(changes, &ports.events(), earlier.is_none());
     if tables.is_empty() {
         tables.push(Table {
             heading: "Nothing differs".into(),
@@ -91,8 +108,11 @@ async fn one(ports: SharedPorts, caller: Caller, n: u64, with: Option<u64>) -> O
         });
     }
     if let Some(table) = tables.first_mut() {
-        table.note = match &before {
-            Some(before) => format!("Compared with revision {}.", before.n),
+        table.note = match other {
+            Some(other) if other.n > n => {
+                format!("Compared with revision {}, which is the later one of the two.", other.n)
+            }
+            Some(other) => format!("Compared with revision {}.", other.n),
             None => "It is the first that this server knows.".to_owned(),
         };
         table.add = (latest > n)
@@ -114,11 +134,17 @@ async fn one(ports: SharedPorts, caller: Caller, n: u64, with: Option<u64>) -> O
         hidden: vec![("n".into(), n.to_string()), ("etag".into(), general.etag)],
         field: Some(reason_field()),
     };
-    tables.push(others(&ports, caller, n).await?);
-    let reason = revision.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    tables.push(others(&ports, caller, n, cursor).await?);
+    let (title, note) = match earlier.as_ref().filter(|_| with.is_some_and(|with| with != n)) {
+        Some(earlier) => (
+            format!("Revisions {} and {}", earlier.n, later.n),
+            format!("{}: {}. {}: {}", earlier.n, told(earlier), later.n, told(&later)),
+        ),
+        None => (format!("Revision {n}"), told(revision)),
+    };
     Ok(Sheet {
-        title: titled(&format!("Revision {n}")),
-        note: format!("{} changed {what}{reason}", revision.by),
+        title: titled(&title),
+        note,
         read_only: general.read_only,
         tables,
         actions: if back { vec![restore] } else { Vec::new() },

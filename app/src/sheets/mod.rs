@@ -2,6 +2,7 @@
 
 mod account;
 mod again;
+mod before;
 mod certificate;
 mod changes;
 mod history;
@@ -117,9 +118,17 @@ fn nothing() -> Problem {
 /// # Errors
 /// 404, and what the ports refuse.
 pub async fn sheet(pages: Pages, ports: SharedPorts, caller: Caller, slug: &str) -> Outcome<Sheet> {
-    let mut sheet = laid_out(pages, ports, caller, slug).await?;
+    let mut sheet = laid_out(pages, SharedPorts::clone(&ports), caller.clone(), slug).await?;
     if let Some(typed) = crate::api::take_typed(&sheet) {
-        typed.show(&mut sheet);
+        let read = match typed.overtaken() {
+            Some(etag) => before::values(pages, &ports, &caller, slug, etag).await,
+            None => None,
+        };
+        typed.show(&mut sheet, read.as_ref());
+    }
+    // The test of the connection is of what is saved, and of no form.
+    if (pages, slug) == (Pages::Properties, "synchronization") {
+        sheet.again.report = crate::api::take_report();
     }
     Ok(sheet)
 }
@@ -148,22 +157,11 @@ async fn section_sheet(ports: SharedPorts, caller: Caller, slug: &str) -> Outcom
     let SectionBody { value, etag, read_only } = ports.section(slug.to_owned()).await?;
     let may = caller.may(Right::Write(Area::Settings));
     let editable = read_only.is_none() && may;
-    let mut form = Form {
-        action: Pages::Properties.action().into(),
-        slug: slug.into(),
-        etag,
-        editable,
-        button: "Save".into(),
-        groups: spec::groups(spec.groups, &value),
-        ..Form::default()
-    };
+    let form = Form { etag, ..form_of(&ports, spec, &value, editable) };
     let mut tables = Vec::new();
     match slug {
         "database" => tables.push(own::database_table(&ports).await?),
-        "notifications" if editable => {
-            form.groups.extend(notifications::boxes(&notifications::shown(&ports, &value), &value))
-        }
-        "notifications" => tables = notifications::tables(&notifications::shown(&ports, &value), &value),
+        "notifications" if !editable => tables = notifications::tables(&notifications::shown(&ports, &value), &value),
         _ => {}
     }
     let makes_keys = slug == "agents" && read_only.is_none() && caller.may(Right::Write(Area::Agents));
@@ -177,6 +175,22 @@ async fn section_sheet(ports: SharedPorts, caller: Caller, slug: &str) -> Outcom
         tables,
         ..Sheet::default()
     })
+}
+
+/// The form of a section with its values.
+fn form_of(ports: &SharedPorts, spec: &sections::SectionSpec, value: &Value, editable: bool) -> Form {
+    let mut groups = spec::groups(spec.groups, value);
+    if spec.slug == "notifications" && editable {
+        groups.extend(notifications::boxes(&notifications::shown(ports, value), value));
+    }
+    Form {
+        action: Pages::Properties.action().into(),
+        slug: spec.slug.into(),
+        editable,
+        button: "Save".into(),
+        groups,
+        ..Form::default()
+    }
 }
 
 /// Writes what a form gives. A server that refuses every change says so first, then whoever was overtaken is told,

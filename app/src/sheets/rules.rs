@@ -127,7 +127,8 @@ async fn list(ports: SharedPorts, may: bool, cursor: Option<String>) -> Outcome<
     })
 }
 
-fn rule_sheet(
+/// The page of a rule, or of a new one.
+pub(super) fn rule_sheet(
     title: &str,
     rule: Option<ProtectedAccountView>,
     editable: bool,
@@ -197,7 +198,8 @@ fn rule_sheet(
         ],
         field: Some(reason_field()),
     });
-    let form = Form { action: ACTION.into(), slug: id, etag, editable, button: "Save rule".into(), groups, ..Form::default() };
+    let form =
+        Form { action: ACTION.into(), slug: id, etag, editable, button: "Save rule".into(), groups, ..Form::default() };
     Sheet {
         title: title.into(),
         read_only,

@@ -15,14 +15,22 @@ use std::{
 /// It could not be written: the one before is there. Or the disk has not confirmed it: either may be there after a power
 /// cut.
 pub fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
+    place(path, contents)?;
+    sync_folder_of(path)
+}
+
+/// The same, but for [`sync_folder_of`]: until then the one before may be there after a power cut.
+///
+/// # Errors
+/// It could not be written: the one before is there.
+pub fn place(path: &Path, contents: &[u8]) -> io::Result<()> {
     let new = beside(path);
     // What a crash has left of an earlier one may have any mode.
     remove(&new)?;
     let mut opened = File::options().write(true).create_new(true).mode(0o600).open(&new)?;
     opened.write_all(contents)?;
     opened.sync_all()?;
-    fs::rename(&new, path)?;
-    sync_folder_of(path)
+    fs::rename(&new, path)
 }
 
 /// Where a file is written before it takes its place.

@@ -169,15 +169,19 @@ pub async fn run_until_left(config: Config, listener: TcpListener, stop: Cancell
 }
 
 /// What is there before the handlers are.
-struct Assembled<'a> {
-    zone: &'a Zone,
-    sync: Option<&'a Synchronizer>,
-    journal: &'a Journal,
-    product: &'a ProductStore,
+pub(crate) struct Assembled<'a> {
+    /// The state and its writer.
+    pub zone: &'a Zone,
+    /// The synchronizations; on a Backup.
+    pub sync: Option<&'a Synchronizer>,
+    /// The application log.
+    pub journal: &'a Journal,
+    /// And where it is.
+    pub product: &'a ProductStore,
 }
 
 /// Puts together what the handlers work with.
-async fn assemble(
+pub(crate) async fn assemble(
     config: &Config,
     Assembled { zone, sync, journal, product }: Assembled<'_>,
     archive: &Archive,
@@ -192,6 +196,7 @@ async fn assemble(
     let pair = PairState {
         zone: zone.clone(),
         journal: journal.clone(),
+        lasting: Arc::default(),
         passwords: passwords.clone(),
         attempts: Arc::clone(&attempts),
         sync: sync.cloned(),

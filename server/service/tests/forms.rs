@@ -41,15 +41,21 @@ impl<'a> Browser<'a> {
     /// Sends the form of a page with some fields changed, and gives the page that follows.
     async fn send(&mut self, path: &str, action: &str, typed: &[(&str, &str)]) -> String {
         let page = self.page(path).await;
-        let mut fields: Vec<(String, String)> = fields_of(&page);
-        assert!(fields.iter().any(|(name, _)| name == "slug"), "{path} has a form");
+        let read: Vec<(String, String)> = fields_of(&page);
+        assert!(read.iter().any(|(name, _)| name == "slug"), "{path} has a form");
+        let mut fields: Vec<(&str, &str)> = read.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         for (name, value) in typed {
             fields.retain(|(known, _)| known != name);
-            fields.push(((*name).to_owned(), (*value).to_owned()));
+            fields.push((name, value));
         }
+        self.send_alone(path, action, &fields).await
+    }
+
+    /// Sends these fields and no others as the form of a page, and gives the page that follows.
+    async fn send_alone(&mut self, path: &str, action: &str, typed: &[(&str, &str)]) -> String {
         let request = self.server.plain(Method::POST, action).header("cookie", &self.sign_in);
         let request = request.header("accept", "text/html,*/*").header("origin", &self.server.url);
-        let request = request.header("referer", format!("{}{path}", self.server.url)).form(&fields);
+        let request = request.header("referer", format!("{}{path}", self.server.url)).form(typed);
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), StatusCode::SEE_OTHER, "{path}");
         let to = response.headers()["location"].to_str().unwrap().split('#').next().unwrap().to_owned();
@@ -116,7 +122,9 @@ fn wrong(page: &str) -> (String, String) {
     assert_eq!(marked.len(), 1, "one field is wrong");
     let tag = tag_at(page, marked[0].0).0;
     assert!(tag.contains(" autofocus"), "{tag}");
-    let id = attribute(tag, "aria-describedby").unwrap();
+    // A box is described by what it is about, too.
+    let ids = attribute(tag, "aria-describedby").unwrap();
+    let id = ids.split(' ').next_back().unwrap();
     let at = page.find(&format!("id=\"{id}\"")).unwrap();
     assert_eq!(page.matches(&format!("id=\"{id}\"")).count(), 1, "one element is called {id}");
     let message = page[at..].split("</div>").next().unwrap();
@@ -266,6 +274,77 @@ async fn who_was_overtaken_sees_what_it_has_become_beside_what_they_typed() {
     assert_eq!(server.get("/api/v1/settings/retention").await["application_log_days"], 55);
 }
 
+/// A field of a form, as it would be sent, and what is told of it.
+fn field(page: &str, name: &str) -> (String, String) {
+    let value = fields_of(page).into_iter().find(|(known, _)| known == name).map(|(_, value)| value);
+    let at = page.find(&format!(" name=\"{name}\"")).unwrap_or_else(|| panic!("there is no {name}"));
+    let before = &page[..at];
+    let row = &before[before.rfind("class=\"row\"").unwrap()..];
+    let note = ["Meanwhile: ", "Now: ", "Somebody else has changed this."].into_iter().find_map(|note| row.find(note));
+    let note = note.map(|at| row[at..].split('<').next().unwrap().to_owned());
+    (value.unwrap_or_default(), note.unwrap_or_default())
+}
+
+#[tokio::test]
+async fn who_was_overtaken_is_told_of_what_somebody_else_has_changed_alone() {
+    let server = Server::primary().await;
+    let rule = json!({ "subject": { "kind": "user", "name": "ann" }, "limits": { "total": 3 } });
+    let made = server.admin(Method::POST, "/api/v1/protected-accounts").json(&rule).send().await.unwrap();
+    let made: Value = made.json().await.unwrap();
+    let id = made["id"].as_str().or(made["account"]["id"].as_str()).unwrap();
+    let rule_page = format!("/protected-accounts/{id}");
+    let rule = format!("/api/v1{rule_page}");
+    let mut browser = Browser::open(&server, "administrator").await;
+    let section = "/fn/change-section";
+    let change: [(&str, &str, &str, fn(&mut Value)); 5] = [
+        ("/properties/agents", section, "/api/v1/settings/agents", |body| body["spool_cap"] = json!(777)),
+        // The first change of this server's own settings, and a second one.
+        ("/properties/email", section, "/api/v1/settings/email", |body| body["port"] = json!(2525)),
+        ("/properties/email", section, "/api/v1/settings/email", |body| body["port"] = json!(2526)),
+        ("/properties/security/accounts/operator", "/fn/change-security", "/api/v1/settings/security", |body| {
+            let accounts = body["accounts"].as_array_mut().unwrap();
+            accounts.iter_mut().find(|account| account["name"] == "operator").unwrap()["disabled"] = json!(true);
+        }),
+        (&rule_page, "/fn/change-rule", &rule, |body| body["limits"]["vpn"] = json!(1)),
+    ];
+    let fields = [
+        (("form[heartbeat_seconds]", "11"), ("form[spool_cap]", "777")),
+        (("form[from]", "a@corp.example"), ("form[port]", "2525")),
+        (("form[from]", "b@corp.example"), ("form[port]", "2526")),
+        (("form[role-read_only]", "true"), ("form[disabled]", "true")),
+        (("form[total]", "9"), ("form[vpn]", "1")),
+    ];
+    for ((path, action, api, change), (mine, theirs)) in change.into_iter().zip(fields) {
+        browser.flash = None;
+        let read = fields_of(&browser.page(path).await);
+        assert_eq!(server.change(api, change).await.status(), StatusCode::OK, "{api}");
+        let mut typed: Vec<(&str, &str)> = read.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        typed.retain(|(name, _)| *name != mine.0);
+        typed.push(mine);
+        let page = browser.send_alone(path, action, &typed).await;
+        assert!(page.contains("What you typed stands here"), "{path}");
+        assert_eq!(field(&page, mine.0), (mine.1.to_owned(), String::new()), "{path}: nobody else has changed it");
+        let other = (theirs.1.to_owned(), "Somebody else has changed this.".to_owned());
+        assert_eq!(field(&page, theirs.0), other, "{path}: it is not put back unseen");
+        // Who saves what they see has both.
+        let both = fields_of(&page);
+        let both: Vec<_> = both.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let page = browser.send_alone(path, action, &both).await;
+        assert!(page.contains("saved") || page.contains("Saved"), "{path}: {page}");
+    }
+    let agents = server.get("/api/v1/settings/agents").await;
+    assert_eq!((&agents["heartbeat_seconds"], &agents["spool_cap"]), (&json!(11), &json!(777)));
+    let rule = server.get(&rule).await;
+    let limits = if rule["limits"].is_object() { &rule["limits"] } else { &rule["account"]["limits"] };
+    assert_eq!((&limits["total"], &limits["vpn"]), (&json!(9), &json!(1)));
+
+    // What was read by an ETag that is not known.
+    browser.flash = None;
+    let typed = [("etag", "\"1.1-00\""), ("form[heartbeat_seconds]", "12")];
+    let page = browser.send("/properties/agents", section, &typed).await;
+    assert_eq!(field(&page, "form[heartbeat_seconds]"), ("12".into(), "Now: 11 s".into()));
+}
+
 #[tokio::test]
 async fn a_test_is_of_what_was_typed_and_shows_each_check() {
     let server = Server::primary().await;
@@ -335,6 +414,41 @@ async fn a_kept_password_is_tested_with_what_it_was_kept_for_alone() {
 }
 
 #[tokio::test]
+async fn a_long_message_in_any_script_comes_with_what_was_typed() {
+    let server = Server::primary().await;
+    let mut browser = Browser::open(&server, "administrator").await;
+    // Two bytes a letter, and six in a cookie.
+    let name = "\u{44f}".repeat(1500);
+    let typed = [("form[recipients]", name.clone())];
+    let typed: Vec<_> = typed.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let page = browser.send("/properties/notifications", "/fn/change-section", &typed).await;
+    let flash = browser.flash.as_ref().expect("what was told");
+    assert!(flash.len() > 3000 && flash.len() < 4000, "browsers keep 4096 bytes: {flash}");
+    let (field, message) = wrong(&page);
+    assert!(field == "form[recipients]" && message.contains(&name), "{message}");
+}
+
+#[tokio::test]
+async fn the_test_of_the_connection_shows_each_check() {
+    let server = Server::backup().await;
+    let (path, test) = ("/properties/synchronization", "/fn/test-connection");
+    let mut browser = Browser::open(&server, "administrator").await;
+    assert!(!browser.page(path).await.contains("Name is resolved"));
+    // Also from the page of another section: the checks are where the settings are.
+    for from in [path, "/properties/email"] {
+        let page = browser.send_alone(from, test, &[]).await;
+        let connection =
+            page.split("aria-labelledby=\"connection\"").nth(1).unwrap().split("</section>").next().unwrap();
+        for check in
+            ["Name is resolved", "Connects", "Authenticates", "Same protected zone", "Clocks agree", "not made"]
+        {
+            assert!(connection.contains(check), "{check}: {connection}");
+        }
+        assert!(!browser.page(path).await.contains("Name is resolved"), "it is shown once");
+    }
+}
+
+#[tokio::test]
 async fn the_history_reads_as_the_pages_do() {
     let server = Server::primary().await;
     let changed = async |section: &str, change: fn(&mut Value)| {
@@ -362,15 +476,50 @@ async fn the_history_reads_as_the_pages_do() {
     );
     let shown = text("/properties/history/3").await;
     assert!(shown.contains("User a.b | \u{2014} | added. In total: 2"), "{shown}");
-    // Any two are compared: each page leads to all others.
+    // Any two are compared, from the earlier to the later one, whichever the page is of.
     let page = browser.page("/properties/history/3").await;
     assert!(page.contains("href=\"/properties/history/3/1\"") && !page.contains("href=\"/properties/history/3/3\""));
-    let shown = text("/properties/history/3/1").await;
-    assert!(shown.contains("Compared with revision 1") && shown.contains("Heartbeat | 20 s | 11 s"), "{shown}");
+    for (path, note, back) in [
+        ("/properties/history/3/1", "Compared with revision 1.", "Bring back Protected accounts as of revision 3"),
+        (
+            "/properties/history/1/3",
+            "Compared with revision 3, which is the later one",
+            "Bring back General as of revision 1",
+        ),
+    ] {
+        let shown = text(path).await;
+        assert!(shown.contains("Revisions 1 and 3") && shown.contains(note) && shown.contains(back), "{shown}");
+        assert!(shown.contains("Heartbeat | 20 s | 11 s"), "{shown}");
+        assert!(shown.contains("User a.b | \u{2014} | added. In total: 2"), "{shown}");
+    }
     let list = text("/properties/history").await;
     assert!(list.contains("Protected accounts") && list.contains("E-mail | From, Server"), "{list}");
     let shown = text("/properties/history/own/2").await;
     assert!(shown.contains("Server | none | mail.corp.example"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_revision_can_be_compared_with_any_other_however_many_there_are() {
+    let server = Server::primary().await;
+    for n in 2..=45 {
+        let changed = server.change("/api/v1/settings/agents", |body| body["spool_cap"] = json!(n + 100)).await;
+        assert_eq!(changed.status(), StatusCode::OK);
+    }
+    let browser = Browser::open(&server, "administrator").await;
+    let mut offered = std::collections::BTreeSet::new();
+    let mut next = Some("/properties/history/44".to_owned());
+    let mut pages = 0;
+    while let Some(path) = next {
+        let page = browser.page(&path).await;
+        let links = page.split("href=\"/properties/history/44/").skip(1).map(|rest| rest.split('"').next().unwrap());
+        offered.extend(links.filter_map(|other| other.parse::<u64>().ok()));
+        let tag = page.split("<a ").find(|tag| tag.split('>').next().unwrap().contains("rel=\"next\""));
+        next = tag.map(|tag| attribute(&format!(" {tag}"), "href").unwrap());
+        pages += 1;
+        assert!(pages < 9, "there is an end");
+    }
+    assert_eq!(offered.into_iter().collect::<Vec<_>>(), (1..=45).filter(|n| *n != 44).collect::<Vec<_>>());
+    assert_eq!(pages, 3, "each page has a bound");
 }
 
 #[tokio::test]

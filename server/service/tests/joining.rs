@@ -262,3 +262,17 @@ async fn what_a_backup_tells_of_itself_has_bounds_when_it_joins_and_afterwards()
     let told = Hello { knows: knows("https://p.example", &pin()), silent: silent(1000, "pc"), ..hello() };
     assert_eq!(say(&server, token, &told).await.status(), StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_clone_that_asks_each_second_is_told_of_once() {
+    let server = Server::primary().await;
+    let joined: Value = join(&server, &request()).await.json().await.unwrap();
+    let token = joined["token"].as_str().unwrap();
+    let clone = |log: u8| Hello { log_id: LogId([log; 16]), ..hello() };
+    for (log, told) in [(4, 1), (4, 1), (5, 2), (4, 2), (5, 2)] {
+        // The one that was there first goes on meanwhile.
+        assert_eq!(say(&server, token, &hello()).await.status(), StatusCode::OK);
+        assert_eq!(problem(say(&server, token, &clone(log)).await).await.1, "cloned_server");
+        server.wait_for_log(1108, told).await;
+    }
+}

@@ -381,3 +381,65 @@ async fn who_changed_an_area_and_why_is_told_to_who_may_read_it() {
     let masked = page("read-settings").await;
     assert!(masked.contains("somebody changed Security") && !masked.contains("auditors"), "{masked}");
 }
+
+#[tokio::test]
+async fn what_may_not_be_brought_back_is_refused_before_what_is_asked_with_it() {
+    let (server, backup) = (Server::primary().await, Server::backup().await);
+    let rule = json!({ "subject": { "kind": "user", "name": "ann" }, "limits": { "total": 2 } });
+    let made = server.admin(Method::POST, RULES).json(&rule).send().await.unwrap();
+    assert_eq!(made.status(), StatusCode::CREATED);
+    let security = server.change("/api/v1/settings/security", |body| body["session_minutes"] = json!(44)).await;
+    assert_eq!(security.status(), StatusCode::OK);
+    let (rules, security, agents) = (2, 3, 4);
+    let changed = server.change("/api/v1/settings/agents", |body| body["heartbeat_seconds"] = json!(11)).await;
+    assert_eq!(changed.status(), StatusCode::OK);
+    let restore = async |server: &Server, name: &str, n: u32, etag: Option<&str>, body: Value| {
+        let request = server.plain(Method::POST, &format!("/api/v1/revisions/{n}/restore"));
+        let request = request.bearer_auth(format!("ult_{name}")).json(&body);
+        let request = if let Some(etag) = etag { request.header("if-match", etag) } else { request };
+        let response = request.send().await.unwrap();
+        if response.status().is_success() { "done".to_owned() } else { problem(response).await.1 }
+    };
+    let etag = server.etag(GENERAL).await;
+    let (good, bad) = (json!({ "reason": "r" }), json!({ "reason": 7 }));
+    // Who asks, for which revision, and what is told with no ETag, with an old one, and with the present one.
+    for (name, n, told) in [
+        ("write-settings", rules, ["forbidden", "forbidden", "forbidden"]),
+        ("deny-protected_accounts", rules, ["forbidden", "forbidden", "forbidden"]),
+        ("write-settings", security, ["not_restorable", "not_restorable", "not_restorable"]),
+        ("administrator", security, ["not_restorable", "not_restorable", "not_restorable"]),
+        ("administrator", 99, ["not_found", "not_found", "not_found"]),
+        ("administrator", rules, ["precondition_required", "stale", "invalid_field"]),
+        ("write-settings", agents, ["precondition_required", "stale", "invalid_field"]),
+    ] {
+        for (etag, told) in [None, Some("\"x\""), Some(etag.as_str())].into_iter().zip(told) {
+            assert_eq!(restore(&server, name, n, etag, bad.clone()).await, told, "{name} {n} {etag:?}");
+        }
+    }
+    assert_eq!(restore(&server, "write-settings", rules, Some(&etag), good.clone()).await, "forbidden");
+    assert_eq!(server.etag(GENERAL).await, etag, "nothing has changed");
+    assert_eq!(restore(&server, "write-settings", agents, Some(&etag), good.clone()).await, "done");
+    for n in [1, 99] {
+        assert_eq!(restore(&backup, "administrator", n, None, bad.clone()).await, "read_only_on_backup");
+    }
+}
+
+#[tokio::test]
+async fn two_revisions_are_compared_from_the_earlier_to_the_later_whichever_is_named_first() {
+    let server = Server::primary().await;
+    let changed = server.change("/api/v1/settings/agents", |body| body["heartbeat_seconds"] = json!(11)).await;
+    assert_eq!(changed.status(), StatusCode::OK);
+    let rule = json!({ "subject": { "kind": "user", "name": "ann" }, "limits": { "total": 2 } });
+    let made = server.admin(Method::POST, RULES).json(&rule).send().await.unwrap();
+    assert_eq!(made.status(), StatusCode::CREATED);
+    let forth = server.get("/api/v1/revisions/3?with=1").await;
+    assert_eq!((&forth["revision"]["n"], &forth["before"]["n"]), (&json!(3), &json!(1)));
+    let changes = forth["changes"].as_array().unwrap();
+    let heartbeat = json!({ "field": "agents.heartbeat_seconds", "from": "20", "to": "11" });
+    assert!(changes.contains(&heartbeat), "{forth}");
+    let rule = changes.iter().find(|change| change["field"] == "protected_accounts.user ann.limits.total").unwrap();
+    assert_eq!((&rule["from"], &rule["to"]), (&Value::Null, &json!("2")));
+    assert_eq!(server.get("/api/v1/revisions/1?with=3").await, forth);
+    assert_eq!(server.get("/api/v1/revisions/1").await["before"], Value::Null);
+    assert_eq!(server.get("/api/v1/revisions/3?with=3").await["changes"], json!([]));
+}

@@ -66,6 +66,22 @@ async fn ten_failures_close_the_door() {
 }
 
 #[tokio::test]
+async fn what_can_be_no_account_is_neither_told_nor_counted() {
+    let server = Server::primary().await;
+    let long = format!("{}\u{e9}", "x".repeat(255));
+    for name in ["x\n2025-01-01T00:00:00Z ERROR forged", "operator\u{1b}[2J", &long, &"x".repeat(5000)] {
+        for _ in 0..10 {
+            let response = server.sign_in_form(name, PASSWORD).await;
+            assert!(location(&response).starts_with("/sign-in?error=invalid"), "{name:?}: {}", location(&response));
+        }
+    }
+    assert_eq!(server.get("/api/v1/application-log?id=1401").await["total"], 0);
+    assert_eq!(server.get("/api/v1/application-log?id=1402").await["total"], 0);
+    let good = server.sign_in_form("operator", PASSWORD).await;
+    assert_eq!(location(&good), "/sessions", "the address has had no failure");
+}
+
+#[tokio::test]
 async fn a_form_of_another_site_signs_nobody_in() {
     let server = Server::primary().await;
     let form = [("user", "administrator"), ("password", PASSWORD), ("next", "https://evil.example")];

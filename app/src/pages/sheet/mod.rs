@@ -75,8 +75,10 @@ fn read_sheet(home: &'static str) -> AnyView {
 /// stand in the one that takes its place.
 fn alone((slug, turn): (String, u32), sheet: Sheet) -> AnyView {
     let general = slug == "general";
-    let item: Item =
-        (format!("{turn} {slug}"), Arc::new(move || view! { <SheetView sheet=sheet.clone() general=general/> }.into_any()));
+    let item: Item = (
+        format!("{turn} {slug}"),
+        Arc::new(move || view! { <SheetView sheet=sheet.clone() general=general/> }.into_any()),
+    );
     view! { <Each items=Signal::stored(vec![item])/> }.into_any()
 }
 

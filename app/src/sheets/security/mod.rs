@@ -7,7 +7,10 @@ mod role;
 mod token;
 mod written;
 
-use userlock_core::{api::SecuritySection, settings::Role};
+use userlock_core::{
+    api::{SectionBody, SecuritySection, SignInView},
+    settings::Role,
+};
 
 pub use harm::Precious;
 pub use role::{access_words, area_name};
@@ -32,14 +35,26 @@ fn hidden(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 /// the like.
 pub async fn sheet(ports: SharedPorts, caller: Caller, part: &str) -> Outcome<Sheet> {
     let body = ports.section("security".to_owned()).await?;
+    let sign_ins = if part.is_empty() { ports.sign_ins(caller.clone()).await?.items } else { Vec::new() };
+    let mut sheet = laid_out(&ports, &caller, part, &body, sign_ins)?;
+    sheet.read_only = body.read_only;
+    Ok(sheet)
+}
+
+/// The page of a part, of this section.
+pub fn laid_out(
+    ports: &SharedPorts,
+    caller: &Caller,
+    part: &str,
+    body: &SectionBody,
+    sign_ins: Vec<SignInView>,
+) -> Outcome<Sheet> {
     let section: SecuritySection = serde_json::from_value(body.value.clone()).map_err(|_| nothing())?;
-    let editable = body.read_only.is_none() && caller.may(Right::Write(Area::Security));
-    let precious = Precious::of(&ports, &caller);
-    let mut sheet = match part.split_once('/') {
-        None if part.is_empty() => {
-            let sign_ins = ports.sign_ins(caller.clone()).await?.items;
-            overview::overview(&section, sign_ins, &body, editable, caller.may(Right::Write(Area::Security)))
-        }
+    let may = caller.may(Right::Write(Area::Security));
+    let editable = body.read_only.is_none() && may;
+    let precious = Precious::of(ports, caller);
+    Ok(match part.split_once('/') {
+        None if part.is_empty() => overview::overview(&section, sign_ins, body, editable, may),
         Some(("accounts", name)) => match name.strip_suffix("/delete") {
             Some(name) if editable => account::deletion(&section, name, &body.etag, &precious)?,
             _ => account::account(&section, name, &body.etag, editable, &precious)?,
@@ -47,9 +62,7 @@ pub async fn sheet(ports: SharedPorts, caller: Caller, part: &str) -> Outcome<Sh
         Some(("roles", name)) => role::role(&section, name, &body.etag, editable, &precious)?,
         Some(("tokens", "new")) if editable => token::new_token(&section, &body.etag, editable),
         _ => return Err(nothing()),
-    };
-    sheet.read_only = body.read_only;
-    Ok(sheet)
+    })
 }
 
 fn form(slug: &str, etag: &str, editable: bool, button: &str, groups: Vec<Group>) -> Form {

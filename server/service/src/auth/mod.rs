@@ -18,7 +18,7 @@ pub use attempts::{Attempts, TooMany};
 pub use local::{LocalToken, LocalTokenError, read_local_token};
 pub use origin::{OriginRefused, check_origin};
 pub use passwords::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, PasswordError, Passwords, check_password, hash_now};
-pub use sign_in::{SignInId, SignIns, cookie_name, public_name};
+pub use sign_in::{NotExpected, SignInId, SignIns, cookie_name, public_name};
 pub use tokens::{find_token, is_valid};
 
 /// What a route needs of who asks.

@@ -38,6 +38,17 @@ pub enum SignInError {
     Random(#[from] random::NoRandomness),
 }
 
+/// Why a sign-in cannot go on with another password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotExpected {
+    /// It has ended.
+    #[error("the sign-in has ended")]
+    Ended,
+    /// Another change is under way.
+    #[error("the password is being changed already")]
+    Busy,
+}
+
 /// Who is signed in.
 #[derive(Debug)]
 pub struct SignIns {
@@ -121,12 +132,18 @@ impl SignIns {
     }
 
     /// The account of this sign-in is about to get a password with this hash, and the sign-in is to go on with it: until
-    /// [`Self::go_on`] or [`Self::give_up`] it is good with either. Whether no other change is under way.
-    #[must_use]
-    pub fn expect_password(&self, id: &SignInId, password_hash: &str) -> bool {
+    /// [`Self::go_on`] or [`Self::give_up`] it is good with either.
+    ///
+    /// # Errors
+    /// [`NotExpected`].
+    pub fn expect_password(&self, id: &SignInId, password_hash: &str) -> Result<(), NotExpected> {
         let mut known = self.lock();
-        let entry = known.get_mut(id).filter(|entry| entry.next_mark.is_none());
-        entry.map(|entry| entry.next_mark = Some(password_mark(password_hash))).is_some()
+        let entry = known.get_mut(id).ok_or(NotExpected::Ended)?;
+        if entry.next_mark.is_some() {
+            return Err(NotExpected::Busy);
+        }
+        entry.next_mark = Some(password_mark(password_hash));
+        Ok(())
     }
 
     /// The password that was expected is set: the sign-in goes on with it, by a new cookie with this secret. The one from
@@ -195,15 +212,15 @@ impl SignIns {
                 entry.row.last_seen = now;
                 if now - entry.written_at >= WRITE_EVERY_MS {
                     entry.written_at = now;
-                    write = Some(entry.row.clone());
+                    write = Some(entry.row.hash);
                 }
             }
             (account?, write)
         };
-        if let Some(row) = write {
+        if let Some(id) = write {
             let store = self.store.clone();
-            // Losing this costs at most a minute of idle time.
-            tokio::spawn(async move { store.put_sign_in(&row).await });
+            // Losing this costs at most a minute of idle time. The sign-in may end before it is written.
+            tokio::spawn(async move { store.touch_sign_in(&id, now).await });
         }
         Some(Principal {
             rights: security.rights_of_account(&account),

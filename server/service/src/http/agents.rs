@@ -9,7 +9,7 @@ use std::{
 use axum::{
     Extension, Json, Router,
     extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, header},
+    http::HeaderMap,
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::post,
@@ -33,6 +33,7 @@ use userlock_core::{
 
 use super::{
     body::read_body,
+    guard::bearer,
     problem::{self, Answer},
     replication::{storage, submit_refusal},
 };
@@ -40,7 +41,7 @@ use crate::{
     auth::{Attempts, Passwords, counted_address},
     clock,
     figures::Figures,
-    log::{Journal, catalogue, details},
+    log::{Journal, Lasting, catalogue, details},
     random,
     sync::Synchronizer,
     zone::{SubmitError, Zone, monotonic_ms},
@@ -56,6 +57,8 @@ pub struct PairState {
     pub zone: Zone,
     /// The application log.
     pub journal: Journal,
+    /// What is met with each request while it lasts, and told once.
+    pub lasting: Arc<Lasting>,
     /// Checks passwords.
     pub passwords: Passwords,
     /// Counts attempts that failed.
@@ -95,11 +98,6 @@ pub fn router(state: PairState) -> Router {
         .route("/agent/v1/commands", post(commands))
         .layer(middleware::from_fn_with_state(state.clone(), guard));
     Router::new().route("/agent/v1/enrol", post(enrol)).merge(guarded).with_state(state)
-}
-
-/// The token of a request.
-pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
 /// Lets only an agent in whose token is valid, and notes that it was heard of.
@@ -175,7 +173,7 @@ async fn enrol(State(state): State<PairState>, request: Request) -> Answer<Json<
         Err(SubmitError::Refused(refusal @ CoreRefusal::MachineEnrolled(_))) => {
             Err(problem::conflict("machine_enrolled", "The machine is enrolled", refusal.to_string()))
         }
-        Err(error) => Err(submit_refusal(&state, error)),
+        Err(error) => Err(submit_refusal(error)),
     }
 }
 
@@ -226,7 +224,7 @@ async fn hello(
         let lost =
             Lost { origin: hello.origin, rank: hello.rank, first: range.first, last: range.last, chain: range.chain };
         let input = Input::NoteLost { machine: agent.machine.clone(), lost };
-        state.zone.submit(input).await.map_err(|e| submit_refusal(&state, e))?;
+        state.zone.submit(input).await.map_err(submit_refusal)?;
     }
     if answer.verdict == HelloVerdict::Rewound {
         let more = details([("machine", &agent.machine), ("origin", &hello.origin), ("proved", &answer.proved)]);
@@ -345,7 +343,7 @@ async fn events(
             "Another numbering",
             format!("{refusal}. Say hello to learn what is held."),
         )),
-        Err(error) => Err(submit_refusal(&state, error)),
+        Err(error) => Err(submit_refusal(error)),
     }
 }
 
@@ -467,7 +465,7 @@ pub(super) async fn decide_here(
             "Another request had this id",
             format!("{refusal}. Nothing was changed."),
         )),
-        Err(error) => Err(submit_refusal(state, error)),
+        Err(error) => Err(submit_refusal(error)),
     }
 }
 

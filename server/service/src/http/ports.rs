@@ -17,7 +17,7 @@ use userlock_core::{
     },
     event::SessionKey,
     id::{DecisionId as RuleId, Digest, RunId},
-    settings::{ProtectedAccountInput, Secret},
+    settings::{ProtectedAccount, ProtectedAccountInput, Secret},
 };
 
 use super::{body::page_limit, problem, state::App};
@@ -121,6 +121,14 @@ impl Ports for App {
         answer(async move { self.section(&slug) })
     }
 
+    fn section_before(&self, slug: String, etag: String) -> Answer<'_, Option<Value>> {
+        answer(async move { self.section_before(&slug, &etag).await })
+    }
+
+    fn rule_before(&self, id: RuleId, etag: String) -> Answer<'_, Option<ProtectedAccount>> {
+        answer(async move { Ok(self.rule_before(id, &etag).await) })
+    }
+
     fn change_section(
         &self,
         caller: Caller,
@@ -165,6 +173,10 @@ impl Ports for App {
         answer(async move { self.end_sign_in(&caller.name, id).await })
     }
 
+    fn speaks_tls(&self) -> bool {
+        self.secure
+    }
+
     fn read_only(&self) -> Option<ReadOnly> {
         self.read_only_here()
     }
@@ -188,8 +200,8 @@ impl Ports for App {
         Some((fold_case(&peer.account), peer.name))
     }
 
-    fn revisions(&self, caller: Caller, cursor: String) -> Answer<'_, Page<RevisionView>> {
-        answer(async move { self.revisions(caller.rights, None, None, Some(&cursor)).await })
+    fn revisions(&self, caller: Caller, limit: Option<u32>, cursor: String) -> Answer<'_, Page<RevisionView>> {
+        answer(async move { self.revisions(caller.rights, None, limit, Some(&cursor)).await })
     }
 
     fn revision(&self, caller: Caller, n: u64, with: Option<u64>) -> Answer<'_, Compared> {

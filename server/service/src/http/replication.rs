@@ -99,12 +99,15 @@ fn bytes_response(body: Body) -> Response {
 
 /// Something could not be read from the disk.
 pub(super) fn storage(state: &PairState, error: &StateError) -> Refusal {
-    state.journal.record(catalogue::STORAGE_FAILED, error.to_string(), details([("operation", &"read")]));
+    let message = error.to_string();
+    let more = details([("operation", &"read")]);
+    // Who could not be answered asks again.
+    state.lasting.tell(&state.journal, catalogue::STORAGE_FAILED, &message, message.clone(), more);
     problem::unavailable("storage_failed", "This server cannot read its disk. Nothing was changed.")
 }
 
 /// Something was not done.
-pub(super) fn submit_refusal(_state: &PairState, error: SubmitError) -> Refusal {
+pub(super) fn submit_refusal(error: SubmitError) -> Refusal {
     match error {
         SubmitError::Refused(refusal) => problem::conflict("refused", "Not taken", refusal.to_string()),
         SubmitError::Unavailable(_) => {

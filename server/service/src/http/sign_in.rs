@@ -19,7 +19,7 @@ use crate::{
 
 /// The largest form, in bytes.
 const MAX_FORM_BYTES: usize = 8 * 1024;
-/// The longest account name.
+/// The longest account name, in bytes.
 const MAX_ACCOUNT_BYTES: usize = 256;
 
 #[derive(Deserialize)]
@@ -56,7 +56,11 @@ pub async fn sign_in(State(app): State<App>, request: Request) -> Response {
 
 /// The cookie, or the code of what is wrong.
 async fn check(app: &App, form: &SignInForm, address: &str) -> Result<HeaderValue, &'static str> {
-    let name = fold_case(form.user.get(..MAX_ACCOUNT_BYTES).unwrap_or(&form.user));
+    // No account has such a name: nothing of it is looked up, counted or told.
+    if form.user.len() > MAX_ACCOUNT_BYTES || form.user.chars().any(char::is_control) {
+        return Err("invalid");
+    }
+    let name = fold_case(&form.user);
     let account = authenticate(app, &name, form.password.clone(), address).await.map_err(|error| match error {
         SignInFailure::Wrong => "invalid",
         SignInFailure::TooMany(_) => "locked",

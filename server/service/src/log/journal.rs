@@ -15,7 +15,7 @@ use tokio::{
 };
 use userlock_core::api::{Level, LogEvent};
 
-use super::{Kind, SOURCE, SystemLog, catalogue};
+use super::{Kind, SOURCE, SystemLog, catalogue, one_line};
 use crate::{clock, store::product::ProductStore};
 
 /// Events that wait to be written; more are dropped and counted.
@@ -131,6 +131,7 @@ fn level_number(level: Level) -> usize {
 }
 
 fn tell_tracing(kind: Kind, message: &str, details: &Details) {
+    let message = one_line(message);
     match kind.level {
         Level::Information => tracing::info!(event.id = kind.id, ?details, "{message}"),
         Level::Warning => tracing::warn!(event.id = kind.id, ?details, "{message}"),
@@ -201,5 +202,47 @@ async fn write_batch(batch: &mut Vec<Message>, store: &ProductStore, system: &Sy
     }
     for done in waiting {
         let _ = done.send(());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+
+    use super::*;
+
+    /// What standard error would have.
+    #[derive(Debug, Clone, Default)]
+    struct Said(Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl Write for Said {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_is_told_of_begins_no_line_of_standard_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = ProductStore::open(dir.path()).await.unwrap();
+        let (journal, _task) = Journal::start(store, SystemLog::None);
+        let said = Said::default();
+        let writer = said.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        let name = "x\n2025-01-01T00:00:00Z ERROR forged\r\u{1b}[2J";
+        tracing::subscriber::with_default(subscriber, || {
+            journal.record(
+                catalogue::SIGN_IN_FAILED,
+                format!("A sign-in as {name} failed"),
+                details([("name", &name)]),
+            );
+        });
+        let said = String::from_utf8(said.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(said.contains("A sign-in as x 2025-01-01T00:00:00Z ERROR forged") && said.ends_with('\n'), "{said}");
+        assert!(!said.trim_end().contains(char::is_control), "{said:?}");
     }
 }

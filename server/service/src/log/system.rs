@@ -7,7 +7,7 @@ use std::{
 
 use userlock_core::api::{Level, LogEvent};
 
-use super::SOURCE;
+use super::{SOURCE, one_line};
 use crate::config::{LogConfig, Switch};
 
 /// The largest datagram that is sent; more of a message is cut off.
@@ -117,8 +117,8 @@ fn syslog_datagram(event: &LogEvent) -> Vec<u8> {
     let priority = 3 * 8 + severity(event.level);
     let time = chrono::Local::now().format("%b %e %T");
     let details: String = event.details.iter().map(|(name, value)| format!(" {name}={value:?}")).collect();
-    let text = format!("[{}] {}{details}", event.id, event.message).replace(['\n', '\r'], " ");
-    format!("<{priority}>{time} {SOURCE}[{}]: {}", std::process::id(), cut(&text)).into_bytes()
+    let text = format!("[{}] {}{details}", event.id, event.message);
+    format!("<{priority}>{time} {SOURCE}[{}]: {}", std::process::id(), cut(&one_line(&text))).into_bytes()
 }
 
 /// At most as much as fits into half of a datagram.

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use userlock_core::{id::Digest, settings::Secret};
 
 use crate::{
-    auth::{check_password, hash_now},
+    auth::{NotExpected, check_password, hash_now},
     clock,
     http::{
         problem::{self, Answer, Refusal},
@@ -78,9 +78,12 @@ impl App {
         let secret = random::secret("").map_err(|_| problem::internal())?;
         let hash = tokio::task::spawn_blocking(move || hash_now(new.expose())).await;
         let hash = hash.ok().and_then(Result::ok).ok_or_else(problem::internal)?;
-        if !self.sign_ins.expect_password(&row.hash, &hash) {
-            return Err(problem::unavailable("busy", "Your password is being changed already. Nothing was changed."));
-        }
+        self.sign_ins.expect_password(&row.hash, &hash).map_err(|refused| match refused {
+            NotExpected::Ended => problem::not_authenticated(),
+            NotExpected::Busy => {
+                problem::unavailable("busy", "Your password is being changed already. Nothing was changed.")
+            }
+        })?;
         let told = "changed their own password";
         let reason = reason.map_or_else(|| told.to_owned(), |reason| format!("{told}: {reason}"));
         let changed = self.change_zone(&account.name, "security", None, Some(reason), |settings| {

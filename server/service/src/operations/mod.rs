@@ -2,6 +2,7 @@
 
 mod account;
 mod agents;
+mod before;
 mod certificate;
 mod database;
 mod email;

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The section's name in the settings' history.
-const SECTION: &str = "protected-accounts";
+pub(super) const SECTION: &str = "protected-accounts";
 /// The most rules.
 const MAX_RULES: usize = 10_000;
 

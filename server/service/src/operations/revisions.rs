@@ -12,7 +12,7 @@ use super::{SOMEBODY, may_read};
 use crate::{
     auth,
     http::{
-        body::{number_cursor, page_limit},
+        body::{check_etag, number_cursor, page_limit},
         problem::{self, Answer},
         state::App,
     },
@@ -72,7 +72,8 @@ impl App {
         Ok(Page { total: None, items: items.into_iter().map(|(_, view)| seen_by(rights, view)).collect(), next })
     }
 
-    /// What differs between a revision and another, the one before it unless it is named, in words.
+    /// What differs between a revision and another, the one before it unless it is named, in words: from the earlier one of
+    /// the two to the later one, whichever of them is named first.
     ///
     /// # Errors
     /// 404, 503.
@@ -81,7 +82,7 @@ impl App {
         Ok(RevisionDifference { revision, before, changes: differing.into_iter().map(in_words).collect() })
     }
 
-    /// The same, as values.
+    /// The same, as values: the later one, the earlier one, and what differs.
     ///
     /// # Errors
     /// 404, 503.
@@ -95,8 +96,8 @@ impl App {
             let found = self.zone.store().revision(n).await.map_err(unreadable)?;
             found.ok_or_else(|| problem::not_found("revision"))
         };
-        let document = find(n).await?;
-        let before = match compared_with.or_else(|| n.checked_sub(1).filter(|n| *n > 0)) {
+        let named = find(n).await?;
+        let other = match compared_with.or_else(|| n.checked_sub(1).filter(|n| *n > 0)) {
             Some(other) => match find(other).await {
                 Ok(document) => Some(document),
                 // A Backup has the revisions that it has worked by: the one before may not be among them.
@@ -105,9 +106,42 @@ impl App {
             },
             None => None,
         };
+        let (document, before) = match other {
+            Some(later) if later.revision.n > named.revision.n => (later, Some(named)),
+            earlier => (named, earlier),
+        };
         let differing = differing(rights, before.as_ref().map(|d| &d.settings), &document.settings);
         let view = |document| view_for(rights, document);
         Ok((view(&document), before.as_ref().map(view), differing))
+    }
+
+    /// Refuses what stands against bringing a revision back, whatever is asked with it. The section that it changed, and the
+    /// settings as they were then.
+    ///
+    /// # Errors
+    /// 403, 404, 409, 503.
+    async fn restorable(&self, rights: Rights, n: u64) -> Answer<(String, ZoneSettings)> {
+        let document = self.zone.store().revision(n).await.map_err(unreadable)?;
+        let of_rules = document.as_ref().is_some_and(|document| document.section == "protected-accounts");
+        if of_rules && !rights.include(Right::Write(Area::ProtectedAccounts)) {
+            return Err(problem::forbidden(auth::Right::Of(Right::Write(Area::ProtectedAccounts))));
+        }
+        self.must_be_primary()?;
+        let document = document.ok_or_else(|| problem::not_found("revision"))?;
+        if document.section == "security" {
+            let detail = "Accounts, roles and tokens are not brought back by a revision: passwords and tokens that were taken away would be valid again. Nothing was changed.";
+            return Err(problem::conflict("not_restorable", "This cannot be brought back", detail));
+        }
+        Ok((document.section.clone(), document.settings.clone()))
+    }
+
+    /// The same, and what stands against the `ETag` that it is asked with.
+    ///
+    /// # Errors
+    /// 403, 404, 409, 428 without an `ETag`, 412, 503.
+    pub async fn check_restore(&self, rights: Rights, n: u64, etag: Option<&str>) -> Answer<()> {
+        self.restorable(rights, n).await?;
+        check_etag(etag, &self.settings_etag())
     }
 
     /// Makes the section that a revision changed what it was in that revision, as a new revision.
@@ -121,19 +155,9 @@ impl App {
         etag: &str,
         reason: Option<String>,
     ) -> Answer<String> {
-        self.must_be_primary()?;
-        let document = self.zone.store().revision(n).await.map_err(unreadable)?;
-        let document = document.ok_or_else(|| problem::not_found("revision"))?;
-        let (section, then) = (document.section.clone(), document.settings.clone());
-        if section == "security" {
-            let detail = "Accounts, roles and tokens are not brought back by a revision: passwords and tokens that were taken away would be valid again. Nothing was changed.";
-            return Err(problem::conflict("not_restorable", "This cannot be brought back", detail));
-        }
-        if section == "protected-accounts" && !rights.include(Right::Write(Area::ProtectedAccounts)) {
-            return Err(problem::forbidden(auth::Right::Of(Right::Write(Area::ProtectedAccounts))));
-        }
+        let (section, then) = self.restorable(rights, n).await?;
         let reason = reason.unwrap_or_else(|| format!("back to revision {n}"));
-        self.change_zone(by, &section.clone(), Some(etag), Some(reason), |settings| {
+        self.change_zone(by, &section, Some(etag), Some(reason), |settings| {
             put_back(settings, &then, &section);
             Ok(())
         })

@@ -98,11 +98,7 @@ impl App {
         let present = self.zone.read(|server| server.settings.clone());
         let current = present.revision.etag();
         let Err(stale) = check_etag(Some(etag), &current) else { return Ok(current) };
-        // `"EPOCH.N-HASH"`, as it was told.
-        let n = etag.trim_matches('"').split('-').next().and_then(|revision| revision.split('.').nth(1)?.parse().ok());
-        let Some(n) = n else { return Err(stale) };
-        let read = self.zone.store().revision(n).await.ok().flatten().filter(|read| read.revision.etag() == etag);
-        let Some(read) = read else { return Err(stale) };
+        let Some(read) = self.document_of(etag).await else { return Err(stale) };
         let same = value_of(slug, &read.settings)? == value_of(slug, &present.settings)?;
         // A secret that was replaced meanwhile reads as it did before.
         let same_secrets = slug != "security" || read.settings.security == present.settings.security;
@@ -195,7 +191,7 @@ impl App {
 }
 
 /// A section of the zone's settings as JSON.
-fn value_of(slug: &str, settings: &ZoneSettings) -> Answer<Value> {
+pub(super) fn value_of(slug: &str, settings: &ZoneSettings) -> Answer<Value> {
     match slug {
         "general" => json(&settings.general),
         AgentsSection::SLUG => json(&AgentsSection::of(settings)),

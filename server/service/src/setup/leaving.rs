@@ -45,13 +45,40 @@ pub fn is_leaving(dir: &Path) -> bool {
     dir.join(FILE).exists()
 }
 
+/// Why a server has not left its zone.
+#[derive(Debug, thiserror::Error)]
+pub enum NotLeft {
+    /// What the operating system said; nothing was changed.
+    #[error("{0}")]
+    Unwritten(io::Error),
+    /// The note stands there and cannot be taken away: the next start goes by it.
+    #[error("{written}; {FILE} is there and cannot be removed: {removed}")]
+    Noted {
+        /// Why the note cannot be relied on.
+        written: io::Error,
+        /// Why it stays.
+        removed: io::Error,
+    },
+}
+
 /// Notes that the server leaves its zone: from now on it has left, also when it ends at once.
 ///
 /// # Errors
-/// What the operating system said; then it has not left.
-pub fn begin_leaving(dir: &Path, now: DateTime<Utc>) -> io::Result<()> {
-    let folder = free_name(dir, &now.format("left-%Y-%m-%d-%H%M%S").to_string())?;
-    note::write(dir, FILE, &Leaving { folder })
+/// [`NotLeft`].
+pub fn begin_leaving(dir: &Path, now: DateTime<Utc>) -> Result<(), NotLeft> {
+    begin(dir, now, crate::files::sync_folder)
+}
+
+/// The same, with what brings a directory to the disk.
+fn begin(dir: &Path, now: DateTime<Utc>, sync: impl Fn(&Path) -> io::Result<()>) -> Result<(), NotLeft> {
+    let folder = free_name(dir, &now.format("left-%Y-%m-%d-%H%M%S").to_string());
+    let placed = folder.and_then(|folder| note::place(dir, FILE, &Leaving { folder }));
+    let Err(written) = placed.and_then(|()| sync(dir)) else { return Ok(()) };
+    // It may have its name by now, and the next start would go by it.
+    match note::remove(dir, FILE) {
+        Err(removed) if is_leaving(dir) => Err(NotLeft::Noted { written, removed }),
+        _ => Err(NotLeft::Unwritten(written)),
+    }
 }
 
 /// A name that nothing has in a directory.
@@ -214,6 +241,35 @@ mod tests {
             assert_eq!(complete_leaving(dir.path()).await.unwrap(), Some(at("left-1970-01-01-000000-2")));
         }
     }
+
+    #[tokio::test]
+    async fn a_server_that_was_not_noted_to_leave_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::write(at("state.sqlite"), "of this server").unwrap();
+        // The note has its name, and is not sure to keep it.
+        let failed = begin(dir.path(), DateTime::UNIX_EPOCH, |dir| {
+            assert!(is_leaving(dir));
+            Err(io::Error::other("no more disk"))
+        });
+        assert!(matches!(failed, Err(NotLeft::Unwritten(error)) if error.to_string() == "no more disk"));
+        assert_eq!(complete_leaving(dir.path()).await.unwrap(), None, "also at the next start");
+        assert!(is_set_up(dir.path()) && at("state.sqlite").exists());
+
+        // What cannot be taken away is told of.
+        let failed = begin(dir.path(), DateTime::UNIX_EPOCH, |dir| {
+            fs::remove_file(dir.join(FILE)).unwrap();
+            fs::create_dir(dir.join(FILE)).unwrap();
+            Err(io::Error::other("no more disk"))
+        });
+        assert!(matches!(failed, Err(NotLeft::Noted { .. })) && is_leaving(dir.path()));
+        fs::remove_dir(at(FILE)).unwrap();
+        // It is asked to leave again, and can.
+        begin_leaving(dir.path(), DateTime::UNIX_EPOCH).unwrap();
+        begin_leaving(dir.path(), DateTime::UNIX_EPOCH).unwrap();
+        assert_eq!(complete_leaving(dir.path()).await.unwrap(), Some(at("left-1970-01-01-000000")));
+    }
+
     #[tokio::test]
     async fn a_note_that_cannot_be_read_overwrites_nothing_that_was_set_aside_before() {
         let dir = tempfile::tempdir().unwrap();

@@ -21,7 +21,7 @@ pub use fields::{
     Administrator, account_name, administrator, administrator_name, public_url, server_name, typed_address,
     typed_fingerprint, zone_name,
 };
-pub use leaving::{begin_leaving, complete_leaving, is_leaving};
+pub use leaving::{NotLeft, begin_leaving, complete_leaving, is_leaving};
 pub use leftover::Leftover;
 pub use mark_left::tell_mark_left;
 pub use place::{Place, is_set_up};

@@ -15,11 +15,17 @@ const MAX_BYTES: u64 = 64 * 1024;
 
 /// Writes one that only this user can read. It is on the disk when this returns, in the place of the one before.
 pub(super) fn write(dir: &Path, file: &str, value: &impl Serialize) -> io::Result<()> {
+    place(dir, file, value)?;
+    files::sync_folder(dir)
+}
+
+/// The same, but for the folder: until that is on the disk, too, the one before may be there after a power cut.
+pub(super) fn place(dir: &Path, file: &str, value: &impl Serialize) -> io::Result<()> {
     let text = serde_json::to_vec(value).map_err(io::Error::other)?;
     if text.len() as u64 > MAX_BYTES {
         return Err(io::Error::other(format!("{file} would be larger than {MAX_BYTES} bytes")));
     }
-    files::replace(&dir.join(file), &text)
+    files::place(&dir.join(file), &text)
 }
 
 /// Reads one. One that cannot be read is none.

@@ -167,12 +167,25 @@ impl ProductStore {
         Ok(rows.iter().filter_map(sign_in_of).collect())
     }
 
-    /// Keeps a sign-in, or when it was last used.
+    /// Keeps a sign-in.
     ///
     /// # Errors
     /// [`ProductStoreError`].
     pub async fn put_sign_in(&self, sign_in: &StoredSignIn) -> Result<(), ProductStoreError> {
         put(sign_in).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Keeps when a sign-in was last used, in ms since 1970 UTC. One that has ended does not come back by it.
+    ///
+    /// # Errors
+    /// [`ProductStoreError`].
+    pub async fn touch_sign_in(&self, hash: &[u8; 32], last_seen: i64) -> Result<(), ProductStoreError> {
+        sqlx::query("update sign_in set last_seen = ? where hash = ?")
+            .bind(last_seen)
+            .bind(hash.as_slice())
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 
@@ -207,7 +220,7 @@ impl ProductStore {
 fn put(sign_in: &StoredSignIn) -> Query<'_, Sqlite, SqliteArguments> {
     sqlx::query(
         "insert into sign_in (hash, account, password_mark, address, created_at, last_seen)
-         values (?, ?, ?, ?, ?, ?) on conflict (hash) do update set last_seen = excluded.last_seen",
+         values (?, ?, ?, ?, ?, ?)",
     )
     .bind(sign_in.hash.as_slice())
     .bind(&sign_in.account)
@@ -316,9 +329,11 @@ mod tests {
         };
         store.put_sign_in(&sign_in).await.unwrap();
         sign_in.last_seen = 9;
-        store.put_sign_in(&sign_in).await.unwrap();
+        store.touch_sign_in(&sign_in.hash, 9).await.unwrap();
         assert_eq!(store.sign_ins().await.unwrap(), [sign_in.clone()]);
         store.delete_sign_in(&sign_in.hash).await.unwrap();
         assert!(store.sign_ins().await.unwrap().is_empty());
+        store.touch_sign_in(&sign_in.hash, 10).await.unwrap();
+        assert!(store.sign_ins().await.unwrap().is_empty(), "what has ended stays so");
     }
 }

@@ -49,10 +49,8 @@ impl Backup {
 
     /// A dead spare must not be found out on the day it is needed.
     fn watch_silence(&mut self, zone: &Zone, journal: &Journal, stored: &StoredPeer, now: u64) {
-        let last = zone.peer().last_contact();
-        let silent = last.is_some_and(|at| now.saturating_sub(at) >= SILENT_MS);
-        // One that is refused is not silent.
-        let silent = silent && zone.peer().state(now) != PeerState::Refused;
+        // One that was dead before this server's start is as dead; one that is refused is not silent.
+        let silent = now.saturating_sub(zone.peer().silent_since()) >= SILENT_MS;
         let more = details([("server", &stored.name), ("address", &stored.address.url)]);
         if silent {
             let message = format!(
@@ -73,6 +71,7 @@ mod tests {
         agent_api::ServerAddress,
         api::{LogQuery, ServerRole},
         id::{Epoch, LogId, ZoneId},
+        pair::DOWN_MS,
         settings::{Change, OwnSettings, ZoneDocument, ZoneSettings},
     };
 
@@ -129,6 +128,21 @@ mod tests {
         backup.watch(&zone, &journal, now);
         assert_eq!((told(catalogue::PEER_REFUSED).await, told(catalogue::PEER_UP).await), (1, 1));
 
+        // One that is refused asks again in its own time; refused or not, it was there.
+        for _ in 0..2 {
+            now += SILENT_MS / 2;
+            backup.watch(&zone, &journal, now);
+            zone.peer().refused(now, 0);
+            backup.watch(&zone, &journal, now);
+            now += DOWN_MS + 1;
+            assert_eq!(zone.peer().state(now), PeerState::Down);
+            backup.watch(&zone, &journal, now);
+        }
+        assert_eq!(told(catalogue::PEER_SILENT).await, 0, "it was refused, not silent");
+        heard(now);
+        backup.watch(&zone, &journal, now);
+        assert_eq!((told(catalogue::PEER_REFUSED).await, told(catalogue::PEER_UP).await), (2, 2));
+
         // One that is refused and silent, and is removed, or replaced at once.
         for (other, removed) in [(2, true), (3, false)] {
             heard(now);
@@ -144,7 +158,22 @@ mod tests {
             heard(now);
             backup.watch(&zone, &journal, now);
         }
-        assert_eq!((told(catalogue::PEER_REFUSED).await, told(catalogue::PEER_SILENT).await), (3, 2));
-        assert_eq!(told(catalogue::PEER_UP).await, 1, "the others never were away");
+        assert_eq!((told(catalogue::PEER_REFUSED).await, told(catalogue::PEER_SILENT).await), (4, 2));
+        assert_eq!(told(catalogue::PEER_UP).await, 2, "the others never were away");
+
+        // One that this server never heard of: it was dead before the start.
+        let start = monotonic_ms();
+        zone.peer_begins_anew();
+        let mut backup = Backup::default();
+        backup.watch(&zone, &journal, start + SILENT_MS - 1);
+        assert_eq!(told(catalogue::PEER_SILENT).await, 2, "it may yet come");
+        now = start + 2 * SILENT_MS;
+        for second in 0..2 {
+            backup.watch(&zone, &journal, now + second * 1_000);
+        }
+        assert_eq!(told(catalogue::PEER_SILENT).await, 3, "once");
+        heard(now);
+        backup.watch(&zone, &journal, now);
+        assert_eq!(told(catalogue::PEER_UP).await, 3);
     }
 }

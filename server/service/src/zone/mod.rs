@@ -391,7 +391,7 @@ impl Zone {
         &self.inner.own_turn
     }
 
-    /// Held by whoever joins and by a server that leaves, from looking at who belongs to the zone to writing it down. Who
+    /// Held by whoever joins, by who removes the Backup and by a server that leaves, from looking at who belongs to the zone to writing it down. Who
     /// needs [`Self::own_turn`] too takes that first.
     #[must_use]
     pub fn membership(&self) -> &tokio::sync::Mutex<()> {

@@ -160,6 +160,14 @@ impl PeerStatus {
         self.last.as_ref().map(|(_, at, _)| *at)
     }
 
+    /// Since when there is no sign of it, on the forward clock: what it told last, or what it was refused last; until then
+    /// since this server looks out for it.
+    #[must_use]
+    pub fn silent_since(&self) -> u64 {
+        let refused = self.refused.map(|(at, _)| at);
+        self.last_contact().max(refused).unwrap_or(self.started)
+    }
+
     /// Whether it was heard of within the last 5 s.
     #[must_use]
     pub fn in_contact(&self, now: u64) -> bool {
@@ -234,6 +242,17 @@ mod tests {
         let (name, token_hash) = (name.to_owned(), token_hash.to_owned());
         let (server_id, account) = (ServerId([6; 16]), "admin".into());
         StoredPeer { server_id, name, address, account, token_hash, told_under: None, token: None }
+    }
+
+    #[test]
+    fn one_that_was_never_heard_of_is_down_after_as_long_as_any_other() {
+        let peer = PeerStatus::new(1_000, 77);
+        assert_eq!(peer.state(1_000 + DOWN_MS - 1), PeerState::Unknown, "it may yet come");
+        assert_eq!(peer.state(1_000 + DOWN_MS), PeerState::Down);
+        let stored = backup("b", "token");
+        let view = PeerStatus::new(0, 77).view(Some(&stored), ServerRole::Backup, None);
+        let known = (view.state, view.since, view.last_contact, view.name.as_str());
+        assert_eq!(known, (PeerState::Down, 77, None, "b"), "since this server's start");
     }
 
     #[tokio::test]

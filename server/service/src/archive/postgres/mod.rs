@@ -270,6 +270,10 @@ impl Backend for Postgres {
 
     fn release<'a>(&'a self, mark: &'a Mark) -> Pending<'a, ()> {
         async {
+            // What was cut off before it was kept has made none.
+            if !self.has(MARK).await? {
+                return Ok(());
+            }
             sqlx::query("delete from userlock.mark where zone_id = $1 and server_id = $2")
                 .bind(mark.zone_id.to_string())
                 .bind(mark.server_id.to_string())

@@ -261,6 +261,10 @@ impl Backend for Sqlite {
 
     fn release<'a>(&'a self, mark: &'a Mark) -> Pending<'a, ()> {
         async {
+            // What was cut off before it was kept has made none.
+            if !self.tables().await?.iter().any(|table| table == MARK) {
+                return Ok(());
+            }
             sqlx::query("delete from userlock_mark where zone_id = ? and server_id = ?")
                 .bind(mark.zone_id.to_string())
                 .bind(mark.server_id.to_string())

@@ -61,6 +61,29 @@ async fn a_sign_in_lasts_until_idle_disabled_or_another_password() {
 }
 
 #[tokio::test]
+async fn one_that_ends_while_its_last_use_is_written_has_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let security = security();
+    let mut ended = Vec::new();
+    let store = ProductStore::open(dir.path()).await.unwrap();
+    let sign_ins = SignIns::load(store.clone(), true, 8443).await.unwrap();
+    for _ in 0..20 {
+        let headers = request(&sign_ins.begin(&security.accounts[0], "192.0.2.1", 0).await.unwrap());
+        let found = sign_ins.find(&headers, &security, WRITE_EVERY_MS, true);
+        let Some(Principal { proof: Proof::SignIn(id), .. }) = found else { panic!("signed in") };
+        // The write waits for its turn until this one waits for the disk.
+        sign_ins.end(&id).await.unwrap();
+        ended.push(headers);
+    }
+    // What is being written is waited for.
+    store.close().await;
+    let store = ProductStore::open(dir.path()).await.unwrap();
+    let again = SignIns::load(store, true, 8443).await.unwrap();
+    let back = ended.iter().filter(|headers| again.find(headers, &security, WRITE_EVERY_MS, false).is_some());
+    assert_eq!(back.count(), 0);
+}
+
+#[tokio::test]
 async fn one_sign_in_goes_on_when_its_account_changes_its_password() {
     let dir = tempfile::tempdir().unwrap();
     let store = ProductStore::open(dir.path()).await.unwrap();
@@ -75,13 +98,13 @@ async fn one_sign_in_goes_on_when_its_account_changes_its_password() {
     after.accounts[0].password_hash = "two".into();
     let found = |headers: &HeaderMap, security: &Security| sign_ins.find(headers, security, 1_000, false).is_some();
 
-    assert!(sign_ins.expect_password(&id, "two"));
-    assert!(!sign_ins.expect_password(&id, "three"), "one change at a time");
+    assert_eq!(sign_ins.expect_password(&id, "two"), Ok(()));
+    assert_eq!(sign_ins.expect_password(&id, "three"), Err(NotExpected::Busy), "one change at a time");
     assert!(found(&mine, &before) && found(&mine, &after), "good before and behind the change");
     sign_ins.give_up(&id);
     assert!(found(&mine, &before), "the change was refused");
 
-    assert!(sign_ins.expect_password(&id, "two"));
+    assert_eq!(sign_ins.expect_password(&id, "two"), Ok(()));
     let old = mine;
     let mine = request(&sign_ins.go_on(&id, "another secret").await.unwrap());
     assert!(!found(&old, &after), "a copy of the cookie from before");
@@ -90,5 +113,6 @@ async fn one_sign_in_goes_on_when_its_account_changes_its_password() {
     assert!(again.find(&mine, &after, 1_000, false).is_some(), "also after a start");
     assert!(again.find(&old, &after, 1_000, false).is_none(), "also after a start");
     assert!(sign_ins.go_on(&id, "a third").await.is_none(), "it is another one by now");
+    assert_eq!(sign_ins.expect_password(&id, "three"), Err(NotExpected::Ended));
     assert!(!found(&mine, &before), "the old password is worth nothing");
 }

@@ -18,7 +18,7 @@ use super::{actions::ReasonRequest, lists::PageQuery};
 use crate::{
     auth::Principal,
     http::{
-        body::{PathOf, QueryOf, UnreadJson, check_etag, if_match, page_limit},
+        body::{PathOf, QueryOf, UnreadJson, if_match, page_limit},
         problem::{self, Answer},
         state::App,
     },
@@ -121,9 +121,8 @@ pub async fn restore_revision(
     headers: HeaderMap,
     body: UnreadJson,
 ) -> Answer<Response> {
-    app.must_be_primary()?;
+    app.check_restore(by.rights, n, if_match(&headers)).await?;
     let etag = base(&headers)?;
-    check_etag(Some(etag), &app.settings_etag())?;
     let ReasonRequest { reason } = body.read()?;
     let etag = app.go_back((&by.to_string(), by.rights), n, etag, Some(reason)).await?;
     let latest = app.revisions(by.rights, None, Some(1), None).await?;

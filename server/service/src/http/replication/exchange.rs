@@ -65,7 +65,7 @@ pub(super) async fn hello(
     if theirs.name != known.name || theirs.address != known.address {
         let peer = StoredPeer { name: theirs.name.clone(), address: theirs.address.clone(), ..(*known).clone() };
         // One that was removed or replaced meanwhile is not made known again.
-        if !zone.renew_peer(peer).await.map_err(|e| submit_refusal(&state, e))? {
+        if !zone.renew_peer(peer).await.map_err(submit_refusal)? {
             return Err(problem::not_authenticated());
         }
     }
@@ -132,7 +132,8 @@ fn refuse_clone(state: &PairState, theirs: &Hello, now: u64) -> Answer<()> {
     }
     let message =
         format!("Two servers answer to the name and token of the Backup {}. The second one is refused.", theirs.name);
-    state.journal.record(catalogue::PEER_CLONED, message.clone(), more);
+    // It asks each second.
+    state.lasting.tell(&state.journal, catalogue::PEER_CLONED, &theirs.log_id.to_string(), message.clone(), more);
     Err(problem::conflict("cloned_server", "Two servers with one identity", message))
 }
 
@@ -248,7 +249,7 @@ pub(super) async fn push(State(state): State<PairState>, request: Request) -> An
         Ok(Output::Peer { applied }) => PushResponse::Taken { new: applied.values().sum() },
         Ok(_) => PushResponse::Taken { new: 0 },
         Err(SubmitError::Refused(CoreRefusal::Fork(fork))) => PushResponse::Fork(fork),
-        Err(error) => return Err(submit_refusal(&state, error)),
+        Err(error) => return Err(submit_refusal(error)),
     };
     framed(&answer)
 }

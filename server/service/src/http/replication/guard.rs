@@ -14,7 +14,8 @@ use userlock_core::api::ServerRole;
 use crate::{
     clock,
     http::{
-        agents::{PairState, bearer},
+        agents::PairState,
+        guard::bearer,
         problem::{self, Answer},
     },
     log::catalogue,

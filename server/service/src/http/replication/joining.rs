@@ -92,7 +92,7 @@ pub(super) async fn join(State(state): State<PairState>, request: Request) -> An
             told_under: None,
             token: None,
         };
-        state.zone.set_peer(peer).await.map_err(|e| submit_refusal(&state, e))?;
+        state.zone.set_peer(peer).await.map_err(submit_refusal)?;
         // One that joins again may have lost what it had, and its earlier hellos with it.
         state.zone.peer_begins_anew();
         let more = details([("server", &join.server_name), ("address", &join.address.url), ("account", &account)]);
