@@ -1,6 +1,7 @@
 //! Properties > Security: accounts, roles, tokens and sign-ins, each with a page of its own where it is changed.
 
 mod account;
+mod change;
 mod harm;
 mod overview;
 mod role;
@@ -9,43 +10,48 @@ mod written;
 
 use userlock_core::{api::SecuritySection, settings::Role};
 
-pub use harm::Precious;
+pub use change::change;
+use harm::Precious;
 pub use role::{access_words, area_name};
-pub use token::make_token;
-pub use written::put;
+use written::put;
 
-use super::{Outcome, nothing, spec::Given};
+use super::{Outcome, Pages, nothing, spec::Given};
 use crate::{
     api::{Area, Caller, Right},
     ports::SharedPorts,
-    sheet::{Field, Form, Group, Kind, Sheet},
+    sheet::{Cell, Field, Form, Group, Kind, Sheet},
 };
 
-const ACTION: &str = "/fn/change-security";
 const HOME: &str = "/properties/security";
 
-fn hidden(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+/// The part of Security that a page, or a form, is of.
+fn part_of(slug: &str) -> &str {
+    slug.trim_start_matches("security").trim_start_matches('/')
 }
 
-/// The page of Security (an empty part), of `accounts/NAME`, `accounts/NAME/delete`, `roles/NAME`, or `accounts/new` and
-/// the like.
-pub async fn sheet(ports: SharedPorts, caller: Caller, part: &str) -> Outcome<Sheet> {
+/// The page of Security itself, of `security/new-account` and the like, of `security/accounts/NAME` and the like, or where
+/// one is deleted or revoked (`…/delete`, `…/revoke`).
+pub async fn sheet(ports: SharedPorts, caller: Caller, slug: &str) -> Outcome<Sheet> {
     let body = ports.section("security".to_owned()).await?;
     let section: SecuritySection = serde_json::from_value(body.value.clone()).map_err(|_| nothing())?;
     let editable = body.read_only.is_none() && caller.may(Right::Write(Area::Security));
     let precious = Precious::of(&ports, &caller);
-    let mut sheet = match part.split_once('/') {
-        None if part.is_empty() => {
+    let etag = &body.etag;
+    let mut sheet = match part_of(slug).split('/').collect::<Vec<_>>().as_slice() {
+        [""] => {
             let sign_ins = ports.sign_ins(caller.clone()).await?.items;
             overview::overview(&section, sign_ins, &body, editable, caller.may(Right::Write(Area::Security)))
         }
-        Some(("accounts", name)) => match name.strip_suffix("/delete") {
-            Some(name) if editable => account::deletion(&section, name, &body.etag, &precious)?,
-            _ => account::account(&section, name, &body.etag, editable, &precious)?,
-        },
-        Some(("roles", name)) => role::role(&section, name, &body.etag, editable, &precious)?,
-        Some(("tokens", "new")) if editable => token::new_token(&section, &body.etag, editable),
+        ["accounts", name] => account::account(&section, name, etag, editable, &precious)?,
+        ["roles", name] => role::role(&section, name, etag, editable, &precious)?,
+        // Where nothing can be changed there is no page to do it.
+        _ if !editable => return Err(nothing()),
+        ["new-account"] => account::new_account(&section, etag),
+        ["accounts", name, "delete"] => account::deletion(&section, name, etag, &precious)?,
+        ["new-role"] => role::new_role(etag),
+        ["roles", name, "delete"] => role::deletion(&section, name, etag)?,
+        ["new-token"] => token::new_token(&section, etag),
+        ["tokens", name, "revoke"] => token::revocation(&section, name, etag)?,
         _ => return Err(nothing()),
     };
     sheet.read_only = body.read_only;
@@ -54,7 +60,7 @@ pub async fn sheet(ports: SharedPorts, caller: Caller, part: &str) -> Outcome<Sh
 
 fn form(slug: &str, etag: &str, editable: bool, button: &str, groups: Vec<Group>) -> Form {
     Form {
-        action: ACTION.into(),
+        action: Pages::Security.action().into(),
         slug: slug.into(),
         etag: etag.into(),
         editable,
@@ -66,6 +72,10 @@ fn form(slug: &str, etag: &str, editable: bool, button: &str, groups: Vec<Group>
 
 fn group(heading: &str, note: &str, fields: Vec<Field>) -> Group {
     Group { heading: heading.into(), note: note.into(), fields }
+}
+
+fn at(at: i64) -> Cell {
+    Cell { text: String::new(), at: Some(at) }
 }
 
 fn text(name: &str, label: &str, help: &str, value: &str) -> Field {
@@ -90,6 +100,10 @@ fn check(name: &str, label: &str, meaning: &str, on: bool) -> Field {
         options: vec![("true".into(), meaning.into())],
         ..Field::default()
     }
+}
+
+fn fact(label: &str, text: &str) -> Field {
+    Field { label: label.into(), kind: Kind::Fact, text: text.into(), ..Field::default() }
 }
 
 /// The roles there are: those that are always there, then the zone's own.
