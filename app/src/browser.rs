@@ -46,8 +46,13 @@ pub fn give_focus_back(place: Held<Element>) {
 pub fn sign_in_again() {
     let location = window().location();
     let here = format!("{}{}", location.pathname().unwrap_or_default(), location.search().unwrap_or_default());
+    leave_for(&query::address("/sign-in", &[("next", &here)]));
+}
+
+/// Goes to a page that is none of the dashboard's.
+pub fn leave_for(address: &str) {
     // Where the browser refuses to go elsewhere, the page stays and still says that it is stale.
-    let _ = location.assign(&query::address("/sign-in", &[("next", &here)]));
+    let _ = window().location().assign(address);
 }
 
 /// Where a form is sent to: its button may have an address of its own.

@@ -160,7 +160,7 @@ pub trait Ports: Send + Sync {
         reason: Option<String>,
     ) -> Answer<'_, SectionBody>;
 
-    /// Makes an API token, which ends after so many days, and tells it.
+    /// Makes an API token, which ends after so many days, and tells it. 422 also for a name that is there.
     fn make_token(
         &self,
         caller: Caller,
@@ -203,7 +203,7 @@ pub trait Ports: Send + Sync {
     fn revision(&self, caller: Caller, n: u64, with: Option<u64>) -> Answer<'_, Compared>;
 
     /// Makes a new zone key, and tells the enrolment string that has it. 409 on a Backup.
-    fn make_enrolment_key(&self, caller: Caller) -> Answer<'_, String>;
+    fn make_enrolment_key(&self, caller: Caller, reason: Option<String>) -> Answer<'_, String>;
 
     /// Removes the Backup from the zone. 409 on a Backup, and without one.
     fn remove_backup(&self, caller: Caller, reason: String) -> Answer<'_, ()>;

@@ -24,8 +24,6 @@ pub struct Sheet {
     pub test: Option<Test>,
     /// What came of the form before this page, without JavaScript.
     pub again: Again,
-    /// What can be done besides.
-    pub actions: Vec<Action>,
     /// Its tables.
     pub tables: Vec<Table>,
 }
@@ -47,6 +45,8 @@ pub struct Form {
     pub busy: String,
     /// Whether it destroys something.
     pub danger: bool,
+    /// Whether it is refused without a reason.
+    pub reason_required: bool,
     /// Its fields, in groups.
     pub groups: Vec<Group>,
 }
@@ -103,7 +103,7 @@ pub struct Field {
     pub value: String,
     /// Its value, as it is read.
     pub text: String,
-    /// The least number.
+    /// The least number; of a line of text: whether something must stand there.
     pub min: u32,
     /// The greatest number, or the longest text.
     pub max: u32,
@@ -131,21 +131,15 @@ pub enum Kind {
     Fact,
 }
 
-/// Something that can be done with a click.
+/// Something that is done to a row with a click, and asks for nothing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Action {
     /// The server function that does it.
     pub action: String,
     /// What the button says.
     pub button: String,
-    /// What it does.
-    pub note: String,
-    /// Whether it destroys something.
-    pub danger: bool,
     /// Fields that go with it.
     pub hidden: Vec<(String, String)>,
-    /// A field to fill in, if there is one.
-    pub field: Option<Field>,
 }
 
 /// A table.
@@ -176,7 +170,9 @@ pub struct Row {
     pub href: Option<String>,
     /// Its cells.
     pub cells: Vec<Cell>,
-    /// What can be done with it.
+    /// What can be done with it on a page of its own: the address, and what it says.
+    pub link: Option<(String, String)>,
+    /// What can be done with it at once.
     pub action: Option<Action>,
 }
 

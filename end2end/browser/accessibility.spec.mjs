@@ -4,7 +4,7 @@ import { AxeBuilder } from "@axe-core/playwright";
 import { expect, row, test, visit } from "./fixtures.mjs";
 
 /** Where somebody or something of Security is made, changed and lost. */
-const SECURITY = ["accounts/new", "accounts/admin", "accounts/admin/delete", "roles/new", "tokens/new"];
+const SECURITY = ["new-account", "accounts/admin", "accounts/admin/delete", "new-role", "new-token"];
 const WIDTHS = [1440, 360];
 const SCHEMES = ["light", "dark"];
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
@@ -67,7 +67,7 @@ for (const role of ["primary", "backup"]) {
     const all = [
       ...["agents", "messages", "database", "notifications", "retention", "role", "certificate", "history", "security"].map((slug) => `/properties/${slug}`),
       ...SECURITY.map((part) => `/properties/security/${part}`),
-      ...["/properties/history/1", "/account", "/sessions", "/application-log", "/protected-accounts/new", `/protected-accounts/${rule.id ?? rule.account.id}`],
+      ...["/properties/history/1", "/account", "/sessions", "/application-log", "/protected-accounts/new", `/protected-accounts/${rule.id ?? rule.account.id}`, `/protected-accounts/${rule.id ?? rule.account.id}/delete`, "/properties/agents/enrolment"],
     ];
     paths.push(...(role === "primary" ? all : own));
     for (const path of paths) {
@@ -119,7 +119,7 @@ test("a form that was refused, and a secret that is shown @hydrated", async ({ d
   await expect(page.getByRole("alert")).toContainText("Time zone");
   await look(page, "a form that was refused");
   await page.setViewportSize({ width: 1440, height: 900 });
-  await visit(page, "/properties/security/tokens/new");
+  await visit(page, "/properties/security/new-token");
   await page.getByLabel("Name").fill("of the test");
   await page.getByRole("button", { name: "Make token" }).click();
   await expect(page.getByText("Copy it now; it is not shown again.")).toBeVisible();

@@ -29,7 +29,7 @@ test("whoever is signed in changes their own password, and goes on", async ({ da
   const { context, page } = await signedIn(pair, browser, "reader", ["read_only"], scripted);
   await page.getByRole("link", { name: /^Your account: reader/ }).click();
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Your account");
-  await expect(contents(page)).toContainText("read_only");
+  await expect(contents(page)).toContainText("read-only");
   const change = async (present, password) => {
     await page.getByLabel("Present password").fill(present);
     await page.getByLabel("New password", { exact: false }).first().fill(password);

@@ -49,9 +49,10 @@ test("a limit is made, holds on both servers, is changed and deleted", async ({ 
 
   await test.step("it is deleted", async () => {
     await rule(primary, "l.kim").getByRole("link").click();
-    const deletion = primary.locator("form").filter({ has: primary.getByRole("button", { name: "Delete rule" }) });
-    await deletion.getByLabel("Reason").fill("no longer needed");
-    await deletion.getByRole("button", { name: "Delete rule" }).click();
+    await primary.getByRole("link", { name: "Delete rule" }).click();
+    await expect(primary.getByRole("heading", { level: 1 })).toHaveText("Delete the rule for user l.kim");
+    await primary.getByLabel("Reason").fill("no longer needed");
+    await primary.getByRole("button", { name: "Delete rule" }).click();
     await expect(primary.getByText("The rule is deleted.")).toBeVisible();
     await expect(primary.getByRole("heading", { name: "No rules yet" })).toBeVisible();
   });

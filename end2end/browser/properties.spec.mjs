@@ -262,7 +262,7 @@ test("an account with a role of the zone's own signs in and sees what the role g
     await page.getByRole("combobox", { name: /^Sessions/ }).selectOption("write");
     await page.getByRole("button", { name: "Save role" }).click();
     await expect(page.getByText("The role desk is saved.")).toBeVisible();
-    await expect(tableRow(page, "desk")).toContainText("sessions: write");
+    await expect(tableRow(page, "desk")).toContainText("sessions: read and write");
   });
   await test.step("the account", async () => {
     await page.getByRole("link", { name: "New account" }).click();
@@ -296,7 +296,7 @@ test("an account with a role of the zone's own signs in and sees what the role g
 });
 
 test("a token is shown once, works, and is revoked", async ({ dashboard, pair }) => {
-  const page = await dashboard(pair.primary, "/properties/security/tokens/new");
+  const page = await dashboard(pair.primary, "/properties/security/new-token");
   await page.getByLabel("Name").fill("reader");
   await page.getByLabel("Role").selectOption("read_only");
   await page.getByLabel("Ends after").fill("3");
@@ -307,7 +307,45 @@ test("a token is shown once, works, and is revoked", async ({ dashboard, pair })
   expect((await get("/api/v1/sessions")).status()).toBe(200);
   await visit(page, "/properties/security");
   await expect(page.getByRole("main")).not.toContainText(token);
-  await tableRow(page, "reader").getByRole("button", { name: "Revoke" }).click();
+  await tableRow(page, "reader").getByRole("link", { name: "Revoke" }).click();
+  await page.getByLabel(/^Reason/).fill("it was seen");
+  await page.getByRole("button", { name: "Revoke token" }).click();
   await expect(page.getByText("The token reader is revoked.")).toBeVisible();
   expect((await get("/api/v1/sessions")).status()).toBe(401);
+});
+
+test("an enrolment string is made on a page that says what it voids, and shown once", async ({ dashboard, pair }) => {
+  const page = await dashboard(pair.primary, "/properties/agents");
+  await page.getByRole("link", { name: "Make a new enrolment string" }).click();
+  await expect(page.getByText("Strings from before no longer work")).toBeVisible();
+  await page.getByLabel(/^Reason/).fill("the old one was lost");
+  await page.getByRole("button", { name: "Make a new enrolment string" }).click();
+  await expect(page.getByRole("main")).toContainText(/userlock1\.[0-9a-f]+/);
+  await visit(page, "/properties/agents/enrolment");
+  await expect(page.getByRole("main")).not.toContainText("userlock1.");
+});
+
+test("what needs a reason says so, and nothing is done without", async ({ dashboard, pair }) => {
+  const page = await dashboard(pair.primary, "/properties/role");
+  await expect(page.getByLabel(/^Reason/)).toHaveAttribute("required", "");
+  await page.getByRole("button", { name: "Remove the Backup" }).click();
+  await expect(page.getByLabel(/^Reason/)).toBeFocused();
+  expect((await pair.primary.state()).peer).not.toBe(null);
+});
+
+test("of two who bring a revision back and save, the second is told, and the reason stays @hydrated", async ({ dashboard, pair, provoked }) => {
+  const before = await pair.primary.get("/api/v1/settings/retention");
+  await pair.primary.change("retention", { ...before, application_log_days: before.application_log_days + 1 });
+  const n = (await pair.primary.get("/api/v1/revisions?limit=1")).items[0].n;
+  await pair.primary.change("retention", before);
+  const page = await dashboard(pair.primary, `/properties/history/${n}`);
+  await pair.primary.change("agents", { ...(await pair.primary.get("/api/v1/settings/agents")), heartbeat_seconds: 12 });
+  provoked.push(/status of 412/);
+  await page.getByLabel(/^Reason/).fill("it was right");
+  await page.getByRole("button", { name: /^Bring back Retention/ }).click();
+  await expect(page.getByRole("alert").first()).toContainText("What you typed stands here");
+  await expect(page.getByLabel(/^Reason/)).toHaveValue("it was right");
+  await page.getByRole("button", { name: /^Bring back Retention/ }).click();
+  await expect(page.getByText(`What revision ${n} changed is back as it was then.`)).toBeVisible();
+  await putBack(pair, "retention", before);
 });

@@ -86,8 +86,10 @@ test("by a forged request: refused, and nothing changed @hydrated", async ({ das
         "change-security": ["/fn/change-security", form({ slug: "security", etag, "form[session_minutes]": "5" })],
         "change-rule, a new one": ["/fn/change-rule", form({ slug: "new", ...rule })],
         "change-rule, a known one": ["/fn/change-rule", form({ slug: id, ...rule })],
-        "change-rule, deleted": ["/fn/change-rule", form({ slug: `${id}/delete`, etag, "form[x]": "", reason: "forged" })],
-        "restore-revision": ["/fn/restore-revision", form({ n: "1", etag, reason: "forged" })],
+        "change-rule, deleted": ["/fn/change-rule", form({ slug: `${id}/delete`, etag, reason: "forged" })],
+        "restore-revision": ["/fn/restore-revision", form({ slug: "history/1", etag, reason: "forged" })],
+        "make-enrolment-key": ["/fn/make-enrolment-key", form({ slug: "agents/enrolment", reason: "forged" })],
+        "remove the Backup": ["/fn/change-server", form({ slug: "role/remove-backup", reason: "forged" })],
       };
       const answers = {};
       for (const [name, [path, request]] of Object.entries(requests)) {

@@ -50,7 +50,7 @@ pub type RuleId = userlock_core::id::DecisionId;
 pub struct Caller {
     /// The account's name, or the token's.
     pub name: String,
-    /// The names of its roles.
+    /// Its roles, as people call them.
     pub roles: String,
     /// What it may do.
     pub rights: Rights,
@@ -111,13 +111,8 @@ pub const SERVER_FUNCTIONS: &[ServerFunction] = &[
     post("/fn/change-own-password", Right::SignedIn),
     post("/fn/end-sign-in", Right::Write(Area::Security)),
     post("/fn/make-enrolment-key", Right::Write(Area::Agents)),
-    post("/fn/remove-backup", Right::Administer),
-    post("/fn/leave-zone", Right::Administer),
-    post("/fn/prepare-certificate", Right::Administer),
-    post("/fn/use-certificate", Right::Administer),
-    post("/fn/discard-certificate", Right::Administer),
+    post("/fn/change-server", Right::Administer),
     post("/fn/test-section", Right::Write(Area::Settings)),
-    post("/fn/restore-own-revision", Right::Write(Area::Settings)),
     post("/fn/restore-revision", Right::Write(Area::Settings)),
     get("/fn/application-log", Right::Read(Area::Log)),
 ];

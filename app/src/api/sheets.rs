@@ -53,7 +53,8 @@ pub async fn change_own_password(
 pub async fn change_rule(
     slug: String,
     #[server(default)] etag: String,
-    form: BTreeMap<String, String>,
+    // The form that deletes one has nothing.
+    #[server(default)] form: BTreeMap<String, String>,
     #[server(default)] reason: String,
 ) -> Result<Saved, Refused> {
     let sent = Sent { slug, etag, given: form, reason };
@@ -120,48 +121,33 @@ pub async fn test_section(
 
 /// Makes a new zone key, and tells the string to enrol machines with.
 #[server(name = MakeEnrolmentKey, prefix = "/fn", endpoint = "make-enrolment-key", output = Json)]
-pub async fn make_enrolment_key() -> Result<Saved, Refused> {
-    super::answer::act(super::Right::Write(super::Area::Agents), sheets::make_key, super::answer::told).await
+pub async fn make_enrolment_key(
+    slug: String,
+    #[server(default)] etag: String,
+    #[server(default)] reason: String,
+) -> Result<Saved, Refused> {
+    let sent = Sent { slug, etag, given: BTreeMap::new(), reason };
+    let call = |ports, caller, sent| sheets::change(Pages::Enrolment, ports, caller, sent);
+    super::answer::submit(Pages::Enrolment, sent, call).await
 }
 
-/// Removes the Backup from the zone.
-#[server(name = RemoveBackup, prefix = "/fn", endpoint = "remove-backup", output = Json)]
-pub async fn remove_backup(reason: String) -> Result<Saved, Refused> {
-    let call = |ports, caller| sheets::remove_backup(ports, caller, reason);
-    super::answer::act(super::Right::Administer, call, super::answer::told).await
+/// Changes what this server is: its place in the zone, or its certificate.
+#[server(name = ChangeServer, prefix = "/fn", endpoint = "change-server", output = Json)]
+pub async fn change_server(
+    slug: String,
+    #[server(default)] etag: String,
+    // It has a field only where something is ticked.
+    #[server(default)] form: BTreeMap<String, String>,
+    #[server(default)] reason: String,
+) -> Result<Saved, Refused> {
+    let sent = Sent { slug, etag, given: form, reason };
+    let call = |ports, caller, sent| sheets::change(Pages::Server, ports, caller, sent);
+    super::answer::submit(Pages::Server, sent, call).await
 }
 
-/// Takes this server out of its zone.
-#[server(name = LeaveZone, prefix = "/fn", endpoint = "leave-zone", output = Json)]
-pub async fn leave_zone(reason: String) -> Result<Saved, Refused> {
-    let call = |ports, caller| sheets::leave_zone(ports, caller, reason);
-    super::answer::act(super::Right::Administer, call, super::answer::told).await
-}
-
-/// Makes the next certificate of this server.
-#[server(name = PrepareCertificate, prefix = "/fn", endpoint = "prepare-certificate", output = Json)]
-pub async fn prepare_certificate(reason: String) -> Result<Saved, Refused> {
-    let call = |ports, caller| sheets::prepare_certificate(ports, caller, reason);
-    super::answer::act(super::Right::Administer, call, super::answer::told).await
-}
-
-/// Uses the next certificate of this server.
-#[server(name = UseCertificate, prefix = "/fn", endpoint = "use-certificate", output = Json)]
-pub async fn use_certificate(reason: String, #[server(default)] at_once: bool) -> Result<Saved, Refused> {
-    let call = |ports, caller| sheets::use_certificate(ports, caller, reason, at_once);
-    super::answer::act(super::Right::Administer, call, super::answer::told).await
-}
-
-/// Gives the next certificate of this server up.
-#[server(name = DiscardCertificate, prefix = "/fn", endpoint = "discard-certificate", output = Json)]
-pub async fn discard_certificate(reason: String) -> Result<Saved, Refused> {
-    let call = |ports, caller| sheets::discard_certificate(ports, caller, reason);
-    super::answer::act(super::Right::Administer, call, super::answer::told).await
-}
-
-/// Brings back what a section of this server became by a change.
-#[server(name = RestoreOwnRevision, prefix = "/fn", endpoint = "restore-own-revision", output = Json)]
-pub async fn restore_own_revision(
+/// Brings back a section as of a revision, or what a section of this server became by a change.
+#[server(name = RestoreRevision, prefix = "/fn", endpoint = "restore-revision", output = Json)]
+pub async fn restore_revision(
     slug: String,
     etag: String,
     // It has a field only where a password is asked for.
@@ -169,14 +155,6 @@ pub async fn restore_own_revision(
     #[server(default)] reason: String,
 ) -> Result<Saved, Refused> {
     let sent = Sent { slug, etag, given: form, reason };
-    let call = |ports, caller, sent| sheets::change(Pages::OwnChange, ports, caller, sent);
-    super::answer::submit(Pages::OwnChange, sent, call).await
-}
-
-/// Brings back a section as of a revision.
-#[server(name = RestoreRevision, prefix = "/fn", endpoint = "restore-revision", output = Json)]
-pub async fn restore_revision(n: u64, etag: String, #[server(default)] reason: String) -> Result<Saved, Refused> {
-    let reason = crate::present::words::given(&reason);
-    let call = |ports, caller| sheets::restore(ports, caller, n, etag, reason);
-    super::answer::act(super::Right::Write(super::Area::Settings), call, super::answer::told).await
+    let call = |ports, caller, sent| sheets::change(Pages::History, ports, caller, sent);
+    super::answer::submit(Pages::History, sent, call).await
 }

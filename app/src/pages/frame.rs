@@ -202,17 +202,23 @@ fn Navigation() -> impl IntoView {
                     {move || (alerts.get() > 0).then(|| view! { <span class="visually-hidden">" warnings and errors"</span> }.into_any())}
                 </span>
             </A> }.into_any())}
-            <p class="nav-head" id="nav-properties">"Properties"</p>
-            {settings.then(|| view! { <A href="/properties/general"><Icon glyph=Glyph::Settings/>"General"</A> }.into_any())}
-            <If when=move || backup.get() && settings>
-                <A href="/properties/synchronization"><Icon glyph=Glyph::Both/>"Synchronization"</A>
-            </If>
-            {PROPERTIES.into_iter().filter(|(slug, _)| if *slug == "security" { sees(Area::Security) } else { settings }).map(|(slug, title)| {
-                view! { <A href=format!("/properties/{slug}")><Icon glyph=Glyph::Settings/>{title}</A> }.into_any()
-            }).collect_view()}
+            {(settings || sees(Area::Security)).then(|| view! {
+                <p class="nav-head" id="nav-properties">"Properties"</p>
+                <ul aria-labelledby="nav-properties">
+                    {settings.then(|| property("general", "General"))}
+                    <If when=move || backup.get() && settings>
+                        <li><A href="/properties/synchronization"><Icon glyph=Glyph::Both/>"Synchronization"</A></li>
+                    </If>
+                    {PROPERTIES.into_iter().filter(|(slug, _)| if *slug == "security" { sees(Area::Security) } else { settings }).map(|(slug, title)| property(slug, title)).collect_view()}
+                </ul>
+            }.into_any())}
         </nav>
     }
     .into_any()
+}
+
+fn property(slug: &'static str, title: &'static str) -> AnyView {
+    view! { <li><A href=format!("/properties/{slug}")><Icon glyph=Glyph::Settings/>{title}</A></li> }.into_any()
 }
 
 #[component]

@@ -38,6 +38,18 @@ pub fn measure(value: f64) -> String {
     }
 }
 
+/// How much space something takes, from bytes: `512 bytes`, `4.2 kB`, `1.8 MB`, `42 GB`.
+#[must_use]
+pub fn bytes(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    // What would be rounded to 1 000 of a unit is 1 of the next.
+    let unit = UNITS.into_iter().find(|(unit, _)| bytes >= unit - unit / 2_000);
+    match unit {
+        Some((unit, name)) => format!("{} {name}", measure(bytes as f64 / unit as f64)),
+        None => counted(bytes, "byte", "bytes"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,5 +70,23 @@ mod tests {
         assert_eq!(measure(1.84), "1.8");
         assert_eq!(measure(9.96), "10");
         assert_eq!(measure(f64::NAN), "\u{2014}");
+    }
+
+    #[test]
+    fn a_size_is_told_in_the_unit_that_fits() {
+        for (number, text) in [
+            (0, "0 bytes"),
+            (1, "1 byte"),
+            (999, "999 bytes"),
+            (1_000, "1.0 kB"),
+            (999_499, "999 kB"),
+            (999_999, "1.0 MB"),
+            (1_840_000, "1.8 MB"),
+            (42_300_000, "42 MB"),
+            (4_200_000_000, "4.2 GB"),
+            (4_200_000_000_000, "4\u{202f}200 GB"),
+        ] {
+            assert_eq!(bytes(number), text, "{number}");
+        }
     }
 }

@@ -65,8 +65,6 @@ impl Typed {
     ) -> Option<Self> {
         let (problem, report) = match outcome {
             Ok(saved) => (None, Some(saved.report.clone()?)),
-            // What is deleted is not typed: the page with the button has no such form to show it in.
-            Err(problem) if is_stale(problem) && sent.slug.ends_with("/delete") => return None,
             Err(problem) => (Some(told_beside(problem.clone())), None),
         };
         let sheet = super::laid_out(pages, ports, caller, &sent.slug).await.ok()?;
@@ -175,7 +173,7 @@ pub fn told_alone(mut problem: Problem) -> Problem {
 /// A problem, where what was typed is shown again with what somebody else has made of it.
 pub fn told_beside(mut problem: Problem) -> Problem {
     if is_stale(&problem) {
-        problem.detail = "Somebody has changed it since you read it. What you typed stands here, and beside it what somebody else has made of it. Nothing was changed: save again to have it as it stands here.".to_owned();
+        problem.detail = "Somebody has changed it since you read it. What you typed stands here, and beside it what somebody else has made of it. Nothing was changed: press the button again to do it as it stands here.".to_owned();
     }
     problem
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use userlock_core::api::{ProtectedAccountView, SectionBody};
 
-use super::{Given, Pages, again, form_of, part_of_security, rules, sections, security};
+use super::{Given, Pages, again, form_of, rules, sections, security};
 use crate::{
     api::{Caller, RuleId},
     ports::SharedPorts,
@@ -22,14 +22,14 @@ pub async fn values(pages: Pages, ports: &SharedPorts, caller: &Caller, slug: &s
         }
         Pages::Security => {
             let body = SectionBody { value: section("security").await?, etag: etag.to_owned(), read_only: None };
-            security::laid_out(ports, caller, part_of_security(slug), &body, Vec::new()).ok()?
+            security::laid_out(ports, caller, security::part_of(slug), &body, Vec::new()).ok()?
         }
         Pages::Rules => {
             let id: RuleId = slug.parse().ok()?;
             let account = ports.rule_before(id, etag.to_owned()).await.ok().flatten()?;
             rules::rule_sheet("", Some(ProtectedAccountView { account, etag: etag.to_owned() }), true, None)
         }
-        Pages::OwnChange | Pages::Account => return None,
+        Pages::History | Pages::Server | Pages::Enrolment | Pages::Account => return None,
     };
     Some(again::values(&mut sheet))
 }

@@ -2,15 +2,23 @@
 
 use userlock_core::api::{CertificateView, CertificatesView};
 
-use super::{Outcome, cell, columns, reason_field, titled};
+use super::{Outcome, Pages, Sent, cell, columns, nothing, titled};
 use crate::{
-    api::{Caller, Right},
+    api::Caller,
     ports::SharedPorts,
     present::number::counted,
-    sheet::{Action, Cell, Row, Saved, Sheet, Table},
+    sheet::{Cell, Field, Form, Group, Kind, Row, Saved, Sheet, Table},
 };
 
 const HOME: &str = "/properties/certificate";
+/// The form that makes the next one.
+pub const PREPARE: &str = "certificate/prepare";
+/// The form that uses the next one.
+pub const USE: &str = "certificate/use";
+/// The page where the next one is given up, and its form.
+pub const DISCARD: &str = "certificate/discard";
+/// The field that is ticked where not everybody knows the next one.
+const AT_ONCE: &str = "at_once";
 
 /// The page.
 pub async fn sheet(ports: SharedPorts, caller: Caller) -> Outcome<Sheet> {
@@ -22,11 +30,12 @@ pub async fn sheet(ports: SharedPorts, caller: Caller) -> Outcome<Sheet> {
         }
         Err(problem) => return Err(problem),
     };
-    let actions = if caller.may(Right::Administer) { actions(&view) } else { Vec::new() };
+    let may = caller.may(Pages::Server.right());
     let mut tables = vec![facts("In use", "", &view.present)];
     if let Some(next) = &view.next {
         let note = "Announced to the other server and to the machines; they trust both until it is used.";
-        tables.push(facts("Next", note, next));
+        let give_up = (may && !next.from_files).then(|| (format!("/properties/{DISCARD}"), "Give it up".to_owned()));
+        tables.push(Table { add: give_up, ..facts("Next", note, next) });
         tables.push(spread(&view));
     }
     let note = if view.has_files {
@@ -34,7 +43,29 @@ pub async fn sheet(ports: SharedPorts, caller: Caller) -> Outcome<Sheet> {
     } else {
         "How this server is known to browsers, to machines and to the other server. To replace it, make the next one: it is announced first, and used when everybody knows it, without a restart."
     };
-    Ok(Sheet { title: titled("Certificate"), note: note.into(), actions, tables, ..Sheet::default() })
+    Ok(Sheet {
+        title: titled("Certificate"),
+        note: note.into(),
+        form: form_of(&view).filter(|_| may),
+        form_last: true,
+        tables,
+        ..Sheet::default()
+    })
+}
+
+/// The page where the next one is given up.
+pub async fn discard_sheet(ports: SharedPorts, caller: Caller) -> Outcome<Sheet> {
+    let next = ports.certificates().await?.next.filter(|next| !next.from_files && caller.may(Pages::Server.right()));
+    let next = next.ok_or_else(nothing)?;
+    let form = form(DISCARD, "Give the next certificate up", "Giving it up\u{2026}", Vec::new());
+    Ok(Sheet {
+        title: titled("Give the next certificate up"),
+        note: "The one in use stays, and is the only one again.".into(),
+        form: Some(Form { danger: true, ..form }),
+        form_last: true,
+        tables: vec![facts("Next", "", &next)],
+        ..Sheet::default()
+    })
 }
 
 fn facts(heading: &str, note: &str, certificate: &CertificateView) -> Table {
@@ -85,37 +116,52 @@ fn spread(view: &CertificatesView) -> Table {
     }
 }
 
-fn actions(view: &CertificatesView) -> Vec<Action> {
-    let action = |name: &str, button: &str, note: &str| Action {
-        action: format!("/fn/{name}-certificate"),
+fn form(slug: &str, button: &str, busy: &str, groups: Vec<Group>) -> Form {
+    Form {
+        action: Pages::Server.action().into(),
+        slug: slug.into(),
+        editable: true,
         button: button.into(),
-        note: note.into(),
-        field: Some(reason_field()),
-        ..Action::default()
-    };
-    let Some(next) = &view.next else {
+        busy: busy.into(),
+        reason_required: true,
+        groups,
+        ..Form::default()
+    }
+}
+
+/// What can be done: to make the next one where there is none, else to use it.
+fn form_of(view: &CertificatesView) -> Option<Form> {
+    let about = |note: String, fields: Vec<Field>| vec![Group { heading: "Replace it".into(), note, fields }];
+    if view.next.is_none() {
         let note =
             "Makes a certificate for the same names, signed by itself. The one in use stays until you use the next.";
-        let make = action("prepare", "Make the next certificate", note);
-        return if view.has_files { Vec::new() } else { vec![make] };
-    };
-    let use_it = if view.waits_for.is_empty() {
-        let note = "New connections see it at once, the others go on. Browsers ask again where it is self-signed.";
-        action("use", "Use the next certificate", note)
-    } else {
-        let note = format!(
-            "Not everybody knows it yet: {}. Who does not know it cannot reach this server any more until they learn it from the other one, or are told by hand. For a key that others have seen.",
+        let make = form(PREPARE, "Make the next certificate", "Making it\u{2026}", about(note.into(), Vec::new()));
+        return (!view.has_files).then_some(make);
+    }
+    let waits = !view.waits_for.is_empty();
+    let mut fields = Vec::new();
+    let note = if waits {
+        fields.push(Field {
+            name: AT_ONCE.into(),
+            label: "At once".into(),
+            help: "For a key that others have seen. Else wait until everybody knows it.".into(),
+            kind: Kind::Check,
+            options: vec![("true".into(), "Use it although not everybody knows it".into())],
+            ..Field::default()
+        });
+        format!(
+            "Not everybody knows it yet: {}. Who does not know it cannot reach this server any more until they learn it from the other one, or are told by hand.",
             view.waits_for.join("; ")
-        );
-        let hidden = vec![("at_once".to_owned(), "true".to_owned())];
-        Action { danger: true, hidden, ..action("use", "Use it at once all the same", &note) }
+        )
+    } else {
+        "New connections see it at once, the others go on. Browsers ask again where it is self-signed.".to_owned()
     };
-    let give_up = action("discard", "Give the next certificate up", "The one in use stays, and is the only one again.");
-    if next.from_files { vec![use_it] } else { vec![use_it, give_up] }
+    let take_up = form(USE, "Use the next certificate", "Replacing it\u{2026}", about(note, fields));
+    Some(Form { danger: waits, ..take_up })
 }
 
 fn saved(text: &str) -> Saved {
-    Saved { text: text.into(), to: HOME.into(), ..Saved::default() }
+    Saved { text: text.into(), ..Saved::default() }
 }
 
 /// Makes the next certificate.
@@ -130,9 +176,15 @@ pub async fn prepare(ports: SharedPorts, caller: Caller, reason: String) -> Outc
 /// Uses the next certificate.
 ///
 /// # Errors
-/// 409, 422, 503.
-pub async fn take_up(ports: SharedPorts, caller: Caller, reason: String, at_once: bool) -> Outcome<Saved> {
-    ports.use_certificate(caller, reason, at_once).await?;
+/// 409, also with the field that must be ticked; 422, 503.
+pub async fn take_up(ports: SharedPorts, caller: Caller, sent: Sent) -> Outcome<Saved> {
+    let at_once = sent.given.contains_key(AT_ONCE);
+    ports.use_certificate(caller, sent.reason, at_once).await.map_err(|mut problem| {
+        if problem.code == "not_known_everywhere" {
+            problem.field = Some(AT_ONCE.to_owned());
+        }
+        problem
+    })?;
     Ok(saved("The certificate is replaced. New connections see the new one."))
 }
 
@@ -142,5 +194,5 @@ pub async fn take_up(ports: SharedPorts, caller: Caller, reason: String, at_once
 /// 409, 422, 503.
 pub async fn discard(ports: SharedPorts, caller: Caller, reason: String) -> Outcome<Saved> {
     ports.discard_certificate(caller, reason).await?;
-    Ok(saved("The next certificate is given up."))
+    Ok(Saved { to: HOME.into(), ..saved("The next certificate is given up.") })
 }

@@ -2,12 +2,12 @@
 
 use userlock_core::api::RevisionView;
 
-use super::{Outcome, cell, changes, columns, nothing, reason_field, sections::title_of, titled};
+use super::{Outcome, Pages, Sent, cell, changes, columns, nothing, sections::title_of, titled};
 use crate::{
     api::{Area, Caller, Right},
     ports::{Compared, SharedPorts},
-    present::query,
-    sheet::{Action, Cell, Row, Saved, Sheet, Table},
+    present::{query, words},
+    sheet::{Cell, Form, Group, Row, Saved, Sheet, Table},
 };
 
 /// The list of revisions (an empty rest, or `before/CURSOR`), or the page of one (`N`; `N/M` to compare it with M;
@@ -41,7 +41,7 @@ fn row(href: String, view: RevisionView) -> Row {
             cell(title_of(&view.section)),
             cell(view.reason.unwrap_or_default()),
         ],
-        action: None,
+        ..Row::default()
     }
 }
 
@@ -125,14 +125,17 @@ async fn one(ports: SharedPorts, caller: Caller, n: u64, with: Option<u64>, curs
         _ => true,
     };
     let back = general.read_only.is_none() && caller.may(Right::Write(Area::Settings)) && may;
-    let restore = Action {
-        action: "/fn/restore-revision".into(),
+    let note =
+        "Makes a new revision in which this section is what it was in this one. Other sections stay as they are.";
+    let restore = Form {
+        action: Pages::History.action().into(),
+        slug: slug_of(n),
+        etag: general.etag,
+        editable: true,
         button: format!("Bring back {what} as of revision {n}"),
-        note: "Makes a new revision in which this section is what it was in this one. Other sections stay as they are."
-            .into(),
-        danger: false,
-        hidden: vec![("n".into(), n.to_string()), ("etag".into(), general.etag)],
-        field: Some(reason_field()),
+        busy: "Bringing it back\u{2026}".into(),
+        groups: vec![Group { heading: "Bring it back".into(), note: note.into(), fields: Vec::new() }],
+        ..Form::default()
     };
     tables.push(others(&ports, caller, n, cursor).await?);
     let (title, note) = match earlier.as_ref().filter(|_| with.is_some_and(|with| with != n)) {
@@ -147,23 +150,28 @@ async fn one(ports: SharedPorts, caller: Caller, n: u64, with: Option<u64>, curs
         note,
         read_only: general.read_only,
         tables,
-        actions: if back { vec![restore] } else { Vec::new() },
+        form: back.then_some(restore),
+        form_last: true,
         ..Sheet::default()
     })
 }
 
-/// Goes back to a revision.
+/// The name of the form to go back to a revision.
+fn slug_of(n: u64) -> String {
+    format!("history/{n}")
+}
+
+/// Goes back to a revision, or to a change of this server's own settings, as its form says.
 ///
 /// # Errors
 /// 403, 404, 409, 412, 422.
-pub async fn restore(
-    ports: SharedPorts,
-    caller: Caller,
-    n: u64,
-    etag: String,
-    reason: Option<String>,
-) -> Outcome<Saved> {
-    let etag = ports.restore(caller, n, etag, reason).await?;
+pub async fn restore(ports: SharedPorts, caller: Caller, sent: Sent) -> Outcome<Saved> {
+    if sent.slug.starts_with("history/own/") {
+        return super::own::restore(ports, caller, sent).await;
+    }
+    let n = sent.slug.rsplit('/').next().and_then(|n| n.parse::<u64>().ok()).filter(|n| slug_of(*n) == sent.slug);
+    let n = n.ok_or_else(nothing)?;
+    let etag = ports.restore(caller, n, sent.etag, words::given(&sent.reason)).await?;
     Ok(Saved {
         etag,
         text: format!("What revision {n} changed is back as it was then."),

@@ -5,9 +5,11 @@ mod again;
 mod before;
 mod certificate;
 mod changes;
+mod enrolment;
 mod history;
 mod notifications;
 mod own;
+mod role;
 mod rules;
 mod sections;
 mod security;
@@ -16,7 +18,7 @@ mod test;
 
 use std::fmt;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use userlock_core::api::{Problem, SectionBody};
 
 pub use again::{Typed, told_alone, told_beside};
@@ -24,10 +26,10 @@ pub use sections::SECTIONS;
 pub use spec::Given;
 
 use crate::{
-    api::{Area, Caller, Refused, Right},
+    api::{Area, Caller, Right},
     ports::SharedPorts,
     present::words,
-    sheet::{Cell, Field, Form, Saved, Sheet},
+    sheet::{Cell, Form, Saved, Sheet},
 };
 
 /// What a call gives, or why it was refused.
@@ -42,8 +44,12 @@ pub enum Pages {
     Security,
     /// Protected accounts.
     Rules,
-    /// A change of this server's own settings.
-    OwnChange,
+    /// A revision of the zone's settings, or a change of this server's own: going back to it.
+    History,
+    /// The role and the certificate of this server.
+    Server,
+    /// Where an enrolment string is made.
+    Enrolment,
     /// One's own account.
     Account,
 }
@@ -53,7 +59,9 @@ impl Pages {
     #[must_use]
     pub fn right(self) -> Right {
         match self {
-            Self::Properties | Self::OwnChange => Right::Write(Area::Settings),
+            Self::Properties | Self::History => Right::Write(Area::Settings),
+            Self::Server => Right::Administer,
+            Self::Enrolment => Right::Write(Area::Agents),
             Self::Security => Right::Write(Area::Security),
             Self::Rules => Right::Write(Area::ProtectedAccounts),
             Self::Account => Right::SignedIn,
@@ -67,7 +75,9 @@ impl Pages {
             Self::Properties => "/fn/change-section",
             Self::Security => "/fn/change-security",
             Self::Rules => "/fn/change-rule",
-            Self::OwnChange => "/fn/restore-own-revision",
+            Self::History => "/fn/restore-revision",
+            Self::Server => "/fn/change-server",
+            Self::Enrolment => "/fn/make-enrolment-key",
             Self::Account => "/fn/change-own-password",
         }
     }
@@ -103,11 +113,6 @@ fn columns(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-/// Asks why something is done.
-fn reason_field() -> Field {
-    Field { name: "reason".into(), label: "Reason".into(), max: 500, ..Field::default() }
-}
-
 /// There is no such page.
 fn nothing() -> Problem {
     crate::api::problem(404, "not_found", "There is no such page", "Properties has no page of this name.")
@@ -137,18 +142,25 @@ async fn laid_out(pages: Pages, ports: SharedPorts, caller: Caller, slug: &str) 
     match pages {
         Pages::Rules => rules::sheet(ports, caller, slug).await,
         Pages::Account => account::account_sheet(ports, caller).await,
-        Pages::Security => security::sheet(ports, caller, part_of_security(slug)).await,
-        Pages::Properties if slug == "certificate" => certificate::sheet(ports, caller).await,
-        Pages::Properties if slug == "role" => own::role_sheet(ports, caller).await,
-        Pages::Properties | Pages::OwnChange => match slug.strip_prefix("history") {
-            Some(rest) => history::sheet(ports, caller, rest).await,
-            None => section_sheet(ports, caller, slug).await,
+        Pages::Security => security::sheet(ports, caller, slug).await,
+        Pages::Server => match slug {
+            // A page's one form is called by what it does, which may have changed since the page was read.
+            role::REMOVE | role::LEAVE => role::sheet(ports, caller).await,
+            certificate::PREPARE | certificate::USE => certificate::sheet(ports, caller).await,
+            certificate::DISCARD => certificate::discard_sheet(ports, caller).await,
+            _ => Err(nothing()),
+        },
+        Pages::Properties | Pages::History | Pages::Enrolment => match slug {
+            "role" => role::sheet(ports, caller).await,
+            "certificate" => certificate::sheet(ports, caller).await,
+            certificate::DISCARD => certificate::discard_sheet(ports, caller).await,
+            enrolment::SLUG => enrolment::sheet(ports, caller).await,
+            _ => match slug.strip_prefix("history") {
+                Some(rest) => history::sheet(ports, caller, rest).await,
+                None => section_sheet(ports, caller, slug).await,
+            },
         },
     }
-}
-
-fn part_of_security(slug: &str) -> &str {
-    slug.trim_start_matches("security").trim_start_matches('/')
 }
 
 /// The page of a section.
@@ -162,11 +174,10 @@ async fn section_sheet(ports: SharedPorts, caller: Caller, slug: &str) -> Outcom
     match slug {
         "database" => tables.push(own::database_table(&ports).await?),
         "notifications" if !editable => tables = notifications::tables(&notifications::shown(&ports, &value), &value),
+        "agents" if read_only.is_none() && caller.may(Pages::Enrolment.right()) => tables.push(enrolment::table()),
         _ => {}
     }
-    let makes_keys = slug == "agents" && read_only.is_none() && caller.may(Right::Write(Area::Agents));
     Ok(Sheet {
-        actions: if makes_keys { vec![own::new_key()] } else { Vec::new() },
         title: titled(spec.title),
         note: spec.note.into(),
         read_only,
@@ -205,7 +216,9 @@ pub async fn change(pages: Pages, ports: SharedPorts, caller: Caller, sent: Sent
 async fn changed(pages: Pages, ports: SharedPorts, caller: Caller, sent: Sent) -> Outcome<Saved> {
     let section = match pages {
         Pages::Account => return account::change_own_password(ports, caller, sent).await,
-        Pages::OwnChange => return own::restore(ports, caller, sent).await,
+        Pages::History => return history::restore(ports, caller, sent).await,
+        Pages::Server => return change_server(ports, caller, sent).await,
+        Pages::Enrolment => return enrolment::make(ports, caller, sent).await,
         Pages::Properties => &sent.slug,
         Pages::Security => "security",
         // The rules are read-only where the zone's other settings are.
@@ -216,12 +229,24 @@ async fn changed(pages: Pages, ports: SharedPorts, caller: Caller, sent: Sent) -
         return Err(crate::api::problem(409, "read_only_on_backup", "This cannot be changed here", &why.reason));
     }
     match pages {
-        Pages::Security => change_security(ports, caller, sent, body).await,
+        Pages::Security => security::change(ports, caller, sent, body).await,
         Pages::Rules => {
             let reason = words::given(&sent.reason);
             rules::change(ports, caller, sent.slug, sent.etag, sent.given, reason).await
         }
         _ => change_section(ports, caller, sent, &body.value).await,
+    }
+}
+
+/// Does to this server what the form of its role or of its certificate says.
+async fn change_server(ports: SharedPorts, caller: Caller, sent: Sent) -> Outcome<Saved> {
+    match sent.slug.as_str() {
+        role::REMOVE => role::remove_backup(ports, caller, sent.reason).await,
+        role::LEAVE => role::leave_zone(ports, caller, sent.reason).await,
+        certificate::PREPARE => certificate::prepare(ports, caller, sent.reason).await,
+        certificate::USE => certificate::take_up(ports, caller, sent).await,
+        certificate::DISCARD => certificate::discard(ports, caller, sent.reason).await,
+        _ => Err(nothing()),
     }
 }
 
@@ -268,43 +293,4 @@ fn labelled(specs: &[spec::GroupSpec], mut problem: Problem) -> Problem {
     problem
 }
 
-/// Changes Security: a part of it as a form gives it.
-async fn change_security(ports: SharedPorts, caller: Caller, sent: Sent, body: SectionBody) -> Outcome<Saved> {
-    let (part, reason) = (part_of_security(&sent.slug), words::given(&sent.reason));
-    if part == "tokens/new" {
-        return security::make_token(ports, caller, &sent.given, reason).await;
-    }
-    // A button of a table does not depend on what else has changed meanwhile.
-    let etag = if part == "tokens/revoke" { body.etag.clone() } else { sent.etag.clone() };
-    ports.check_base("security".to_owned(), etag.clone()).await?;
-    let mut section: Map<String, Value> = body.value.as_object().cloned().unwrap_or_default();
-    let (text, to) = security::put(part, &sent.given, &mut section).map_err(|refused: Refused| refused.0)?;
-    // Nobody is asked to confirm what is refused all the same.
-    ports.check_security(caller.clone(), section.clone()).await.map_err(of_one_form)?;
-    security::Precious::of(&ports, &caller).confirmed(part, &body.value, &section, &sent.given)?;
-    let changed = ports.change_section(caller, "security".to_owned(), etag, section, reason).await;
-    let changed = changed.map_err(of_one_form)?;
-    Ok(Saved { etag: changed.etag, text, to, ..Saved::default() })
-}
-
-/// A problem of Security that calls its field as the form of one account or one role does.
-fn of_one_form(mut problem: Problem) -> Problem {
-    if let Some(rest) = problem.detail.strip_prefix("session_minutes:") {
-        problem.detail = format!("Session length:{rest}");
-    }
-    for list in ["accounts", "roles", "tokens"] {
-        if let Some(rest) = problem.detail.strip_prefix(&format!("{list}: ")) {
-            problem.field = Some(if rest.contains("password") { "password" } else { "name" }.to_owned());
-            let mut letters = rest.chars();
-            problem.detail =
-                letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
-            break;
-        }
-    }
-    problem
-}
-
-pub use certificate::{discard as discard_certificate, prepare as prepare_certificate, take_up as use_certificate};
-pub use history::restore;
-pub use own::{leave_zone, make_key, remove_backup};
 pub use test::{is_for_test, test};

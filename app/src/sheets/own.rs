@@ -2,100 +2,18 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use userlock_core::api::{
-    DatabaseSection, DatabaseState, DatabaseStatus, EmailSection, OwnRevision, Problem, ServerRole,
-};
+use userlock_core::api::{DatabaseSection, DatabaseState, DatabaseStatus, EmailSection, OwnRevision, Problem};
 
-use super::{Outcome, Pages, Sent, cell, changes, columns, nothing, reason_field, sections::title_of, titled};
+use super::{Outcome, Pages, Sent, cell, changes, columns, nothing, sections::title_of, titled};
 use crate::{
     api::{Area, Caller, Right},
     ports::SharedPorts,
-    present::{number::grouped, words},
-    sheet::{Action, Cell, Field, Form, Group, Kind, Row, Saved, Sheet, Table},
+    present::{
+        number::{bytes as size, grouped},
+        words,
+    },
+    sheet::{Cell, Field, Form, Group, Kind, Row, Saved, Sheet, Table},
 };
-
-/// What this server is, and how that is changed.
-pub async fn role_sheet(ports: SharedPorts, caller: Caller) -> Outcome<Sheet> {
-    let overview = ports.overview().await?;
-    let (server, zone) = (overview.server, overview.zone);
-    let other = server.peer.as_ref().map_or("no other server", |peer| &peer.name);
-    let fact = |name: &str, what: &str| Row { cells: vec![cell(name), cell(what)], ..Row::default() };
-    let table = Table {
-        heading: "Role".into(),
-        columns: columns(&["Property", "Value"]),
-        rows: vec![
-            fact("This server", &format!("{}, {} server", server.name, server.role.title())),
-            fact("Zone", &zone),
-            fact("The other server", other),
-        ],
-        ..Table::default()
-    };
-    let backup = server.peer.as_ref().filter(|_| server.role == ServerRole::Primary).map(|peer| &peer.name);
-    let action = match backup {
-        Some(name) => Action {
-            action: "/fn/remove-backup".into(),
-            button: "Remove the Backup".into(),
-            note: format!(
-                "Takes {name} out of this zone: its token is void, agents forget it, and nothing waits for it any more. Its own data stays there. Another server can become the Backup then, and this one can leave the zone."
-            ),
-            danger: true,
-            field: Some(reason_field()),
-            ..Action::default()
-        },
-        None => Action {
-            action: "/fn/leave-zone".into(),
-            button: "Leave the zone".into(),
-            note: "To give this server another role, or another zone: its data is set aside in the data directory, nothing is deleted, and the Configuration wizard is served in its place. The code that opens it is printed where the server logs.".into(),
-            danger: true,
-            field: Some(reason_field()),
-            ..Action::default()
-        },
-    };
-    Ok(Sheet {
-        title: titled("Role"),
-        tables: vec![table],
-        actions: if caller.may(Right::Administer) { vec![action] } else { Vec::new() },
-        ..Sheet::default()
-    })
-}
-
-/// Makes what machines are enrolled with.
-pub fn new_key() -> Action {
-    Action {
-        action: "/fn/make-enrolment-key".into(),
-        button: "Make a new enrolment string".into(),
-        note: "For new machines: with both servers, their certificates as they are now, and a new key. It is shown once. Strings from before no longer work; machines that are enrolled stay so.".into(),
-        ..Action::default()
-    }
-}
-
-/// Makes a new zone key, and tells the string to enrol machines with, once.
-///
-/// # Errors
-/// 409, 503.
-pub async fn make_key(ports: SharedPorts, caller: Caller) -> Outcome<Saved> {
-    let enrolment = ports.make_enrolment_key(caller).await?;
-    let text = "The new enrolment string, for userlock-agent enrol. It is not shown again:";
-    Ok(Saved { text: text.into(), to: "/properties/agents".into(), secret: Some(enrolment), ..Saved::default() })
-}
-
-/// Removes the Backup from the zone.
-///
-/// # Errors
-/// 409, 422.
-pub async fn remove_backup(ports: SharedPorts, caller: Caller, reason: String) -> Outcome<Saved> {
-    ports.remove_backup(caller, reason).await?;
-    Ok(Saved { text: "The Backup is removed from the zone.".into(), ..Saved::default() })
-}
-
-/// Takes this server out of its zone.
-///
-/// # Errors
-/// 409, 422.
-pub async fn leave_zone(ports: SharedPorts, caller: Caller, reason: String) -> Outcome<Saved> {
-    ports.leave_zone(caller, reason).await?;
-    Ok(Saved { text: "This server has left the zone.".into(), to: "/wizard".into(), ..Saved::default() })
-}
 
 /// How the database is.
 pub async fn database_table(ports: &SharedPorts) -> Outcome<Table> {
@@ -106,11 +24,11 @@ pub async fn database_table(ports: &SharedPorts) -> Outcome<Table> {
         DatabaseState::Open => "in use",
         DatabaseState::Failed => "cannot be used",
     };
-    let number = |n: Option<u64>| cell(n.map_or_else(|| "\u{2014}".to_owned(), grouped));
-    let row = vec![cell(state), cell(detail), number(rows), number(bytes)];
+    let shown = |n: Option<u64>, of: fn(u64) -> String| cell(n.map_or_else(|| "\u{2014}".to_owned(), of));
+    let row = vec![cell(state), cell(detail), shown(rows, grouped), shown(bytes, size)];
     Ok(Table {
         heading: "Now".into(),
-        columns: columns(&["State", "Where, or why not", "Events", "Bytes"]),
+        columns: columns(&["State", "Where, or why not", "Events", "Size"]),
         rows: vec![Row { cells: row, ..Row::default() }],
         ..Table::default()
     })
@@ -132,7 +50,7 @@ pub async fn changes_table(ports: &SharedPorts) -> Outcome<Table> {
             cell(fields(&change)),
             cell(change.reason.unwrap_or_default()),
         ],
-        action: None,
+        ..Row::default()
     };
     Ok(Table {
         heading: "This server's own settings".into(),
@@ -162,11 +80,12 @@ pub async fn change_sheet(ports: SharedPorts, caller: Caller, n: u64) -> Outcome
         ..Field::default()
     });
     let form = Form {
-        action: Pages::OwnChange.action().into(),
+        action: Pages::History.action().into(),
         slug: slug_of(n),
         etag: present.etag,
         editable: true,
         button: format!("Bring back {what} as of change {n}"),
+        busy: "Bringing it back\u{2026}".into(),
         groups: vec![Group { heading: "Bring it back".into(), note, fields: fields.into_iter().collect() }],
         ..Form::default()
     };

@@ -5,16 +5,17 @@ use userlock_core::{
     settings::{Limits, ProtectedAccountInput, Subject, SubjectKind},
 };
 
-use super::{Outcome, cell, nothing, reason_field, spec::Given};
+use super::{Outcome, Pages, cell, columns, nothing, spec::Given};
 use crate::{
     api::{Area, Caller, Refused, Right, RuleId},
     ports::SharedPorts,
     present::{number::grouped, query},
-    sheet::{Action, Field, Form, Group, Kind, Row, Saved, Sheet, Table},
+    sheet::{Field, Form, Group, Kind, Row, Saved, Sheet, Table},
 };
 
 const HOME: &str = "/protected-accounts";
-const ACTION: &str = "/fn/change-rule";
+/// What becomes of the sessions when a rule is deleted.
+const AFTER_DELETION: &str = "Sessions that are open stay open; the next logon is decided by the rules that remain.";
 /// Rules on one page of the list.
 const PAGE: u32 = 100;
 /// The largest limit.
@@ -65,7 +66,7 @@ fn no_rule() -> Problem {
     crate::api::problem(404, "not_found", "There is no such rule", "It may have been deleted.")
 }
 
-/// The list (an empty part), the page of a new rule (`new`), or of one by its name.
+/// The list (an empty part), the page of a new rule (`new`), of one by its name, or where it is deleted (`ID/delete`).
 pub async fn sheet(ports: SharedPorts, caller: Caller, part: &str) -> Outcome<Sheet> {
     let may = caller.may(Right::Write(Area::ProtectedAccounts));
     match part.split('/').collect::<Vec<_>>().as_slice() {
@@ -79,6 +80,12 @@ pub async fn sheet(ports: SharedPorts, caller: Caller, part: &str) -> Outcome<Sh
             let id: RuleId = id.parse().map_err(|_| nothing())?;
             let Section { value, read_only, .. } = ports.protected_account(id).await?;
             Ok(rule_sheet("Protected account", Some(value), may && read_only.is_none(), read_only))
+        }
+        [id, "delete"] => {
+            let id: RuleId = id.parse().map_err(|_| nothing())?;
+            let Section { value, read_only, .. } = ports.protected_account(id).await?;
+            // Where nothing can be changed there is no page to do it.
+            if may && read_only.is_none() { Ok(deletion(value)) } else { Err(nothing()) }
         }
         _ => Err(nothing()),
     }
@@ -100,7 +107,7 @@ async fn list(ports: SharedPorts, may: bool, cursor: Option<String>) -> Outcome<
                 .into_iter()
                 .chain(limits)
                 .collect(),
-            action: None,
+            ..Row::default()
         }
     };
     let columns = ["Account", "Subject"].into_iter().chain(LIMITS.map(|(_, word)| word)).map(str::to_owned).collect();
@@ -186,25 +193,54 @@ pub(super) fn rule_sheet(
             fields: LIMITS.map(limit).into(),
         },
     ];
-    let delete = (editable && id != "new").then(|| Action {
-        action: ACTION.into(),
-        button: "Delete rule".into(),
-        note: "Sessions that are open stay open; the next logon is decided by the rules that remain.".into(),
-        danger: true,
-        hidden: vec![
-            ("slug".into(), format!("{id}/delete")),
-            ("etag".into(), etag.clone()),
-            ("form[x]".into(), String::new()),
-        ],
-        field: Some(reason_field()),
+    // What cannot be brought back by itself has a page of its own, which says what follows.
+    let delete = (editable && id != "new").then(|| Table {
+        heading: "Delete".into(),
+        add: Some((format!("{HOME}/{id}/delete"), "Delete rule".to_owned())),
+        empty: AFTER_DELETION.into(),
+        ..Table::default()
     });
-    let form =
-        Form { action: ACTION.into(), slug: id, etag, editable, button: "Save rule".into(), groups, ..Form::default() };
     Sheet {
         title: title.into(),
         read_only,
-        form: Some(form),
-        actions: delete.into_iter().collect(),
+        form: Some(form(&id, etag, editable, "Save rule", groups)),
+        tables: delete.into_iter().collect(),
+        ..Sheet::default()
+    }
+}
+
+fn form(slug: &str, etag: String, editable: bool, button: &str, groups: Vec<Group>) -> Form {
+    Form {
+        action: Pages::Rules.action().into(),
+        slug: slug.into(),
+        etag,
+        editable,
+        button: button.into(),
+        groups,
+        ..Form::default()
+    }
+}
+
+/// The page where a rule is deleted.
+fn deletion(rule: ProtectedAccountView) -> Sheet {
+    let ProtectedAccountView { account, etag, .. } = rule;
+    let row = |(field, word): (&str, &str)| {
+        let limit = limit_words(limit_of(&account.limits, field));
+        Row { cells: vec![cell(word), cell(limit)], ..Row::default() }
+    };
+    let limits = Table {
+        heading: "What it says".into(),
+        columns: columns(&["Simultaneous sessions", "Limit"]),
+        rows: LIMITS.map(row).into(),
+        ..Table::default()
+    };
+    let form = form(&format!("{}/delete", account.id), etag, true, "Delete rule", Vec::new());
+    Sheet {
+        title: format!("Delete the rule for {}", account.subject),
+        note: AFTER_DELETION.into(),
+        form: Some(Form { danger: true, busy: "Deleting\u{2026}".into(), ..form }),
+        form_last: true,
+        tables: vec![limits],
         ..Sheet::default()
     }
 }

@@ -217,7 +217,7 @@ async fn nobody_locks_themselves_out_unawares() {
         form(&server, &cookie, function, script, &fields).await
     };
     let made = [("form[name]", "second"), ("form[role-administrator]", "true"), ("form[password]", PASSWORD)];
-    assert_eq!(change("accounts/new", true, &made).await.status(), StatusCode::OK, "an administrator who remains");
+    assert_eq!(change("new-account", true, &made).await.status(), StatusCode::OK, "an administrator who remains");
 
     let shown = page(&server, &cookie, "/properties/security/accounts/administrator").await;
     assert!(shown.contains("name=\"form[know]\"") && shown.contains("You are signed in with"), "{shown}");

@@ -11,127 +11,14 @@
 
 mod common;
 
-use common::Server;
+use common::{
+    Server,
+    browser::{Browser, attribute, fields_of, tag, wrong},
+};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 const PASSWORD: &str = "swordfish-13";
-
-/// A browser without JavaScript.
-struct Browser<'a> {
-    server: &'a Server,
-    sign_in: String,
-    /// What the last form left for the page after it.
-    flash: Option<String>,
-}
-
-impl<'a> Browser<'a> {
-    async fn open(server: &'a Server, account: &str) -> Self {
-        Self { server, sign_in: server.sign_in(account).await, flash: None }
-    }
-
-    async fn page(&self, path: &str) -> String {
-        let cookie = [Some(self.sign_in.clone()), self.flash.clone()].into_iter().flatten().collect::<Vec<_>>();
-        let request = self.server.plain(Method::GET, path).header("cookie", cookie.join("; "));
-        let response = request.header("accept", "text/html").send().await.unwrap();
-        assert_eq!(response.status(), StatusCode::OK, "{path}");
-        response.text().await.unwrap()
-    }
-
-    /// Sends the form of a page with some fields changed, and gives the page that follows.
-    async fn send(&mut self, path: &str, action: &str, typed: &[(&str, &str)]) -> String {
-        let page = self.page(path).await;
-        let read: Vec<(String, String)> = fields_of(&page);
-        assert!(read.iter().any(|(name, _)| name == "slug"), "{path} has a form");
-        let mut fields: Vec<(&str, &str)> = read.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        for (name, value) in typed {
-            fields.retain(|(known, _)| known != name);
-            fields.push((name, value));
-        }
-        self.send_alone(path, action, &fields).await
-    }
-
-    /// Sends these fields and no others as the form of a page, and gives the page that follows.
-    async fn send_alone(&mut self, path: &str, action: &str, typed: &[(&str, &str)]) -> String {
-        let request = self.server.plain(Method::POST, action).header("cookie", &self.sign_in);
-        let request = request.header("accept", "text/html,*/*").header("origin", &self.server.url);
-        let request = request.header("referer", format!("{}{path}", self.server.url)).form(typed);
-        let response = request.send().await.unwrap();
-        assert_eq!(response.status(), StatusCode::SEE_OTHER, "{path}");
-        let to = response.headers()["location"].to_str().unwrap().split('#').next().unwrap().to_owned();
-        let flash = response.headers()["set-cookie"].to_str().unwrap();
-        for (_, value) in typed.iter().filter(|(name, value)| name.contains("password") && !value.is_empty()) {
-            assert!(!flash.contains(value), "the cookie has the password");
-        }
-        self.flash = Some(flash.split(';').next().unwrap().to_owned());
-        self.page(&to).await
-    }
-}
-
-/// The names and values of the form that would be sent as it is.
-fn fields_of(page: &str) -> Vec<(String, String)> {
-    let form = page
-        .split("<form")
-        .find(|form| form.contains("name=\"slug\"") && form.contains("name=\"etag\""))
-        .unwrap_or_default();
-    let form = form.split("</form>").next().unwrap();
-    let mut fields = Vec::new();
-    for (at, _) in form.match_indices(" name=\"") {
-        let (tag, rest) = tag_at(form, at);
-        if tag.starts_with("<button") {
-            continue;
-        }
-        let name = attribute(tag, "name").unwrap();
-        let value = if tag.starts_with("<textarea") {
-            rest.split("</textarea>").next().unwrap().to_owned()
-        } else if tag.starts_with("<select") {
-            let options = rest.split("</select>").next().unwrap();
-            let chosen = options.split("<option").find(|option| option.split('>').next().unwrap().contains("selected"));
-            attribute(chosen.unwrap_or(options), "value").unwrap_or_default()
-        } else if tag.contains("type=\"checkbox\"") && !tag.contains(" checked") {
-            continue;
-        } else {
-            attribute(tag, "value").unwrap_or_default()
-        };
-        fields.push((name, value.replace("&quot;", "\"").replace("&amp;", "&").replace("&lt;", "<")));
-    }
-    fields
-}
-
-/// The tag around a place, and what follows it.
-fn tag_at(page: &str, at: usize) -> (&str, &str) {
-    let from = page[..at].rfind('<').unwrap();
-    let to = from + page[from..].find('>').unwrap();
-    (&page[from..to], &page[to + 1..])
-}
-
-/// The tag of the field of this name.
-fn tag<'a>(page: &'a str, name: &str) -> &'a str {
-    let at = page.find(&format!(" name=\"{name}\"")).unwrap_or_else(|| panic!("there is no {name}"));
-    tag_at(page, at).0
-}
-
-fn attribute(tag: &str, name: &str) -> Option<String> {
-    let rest = tag.split_once(&format!(" {name}=\""))?.1;
-    Some(rest.split('"').next().unwrap().to_owned())
-}
-
-/// The message below the field that is marked as wrong, which is told with it.
-fn wrong(page: &str) -> (String, String) {
-    let marked: Vec<_> = page.match_indices("aria-invalid=\"true\"").collect();
-    assert_eq!(marked.len(), 1, "one field is wrong");
-    let tag = tag_at(page, marked[0].0).0;
-    assert!(tag.contains(" autofocus"), "{tag}");
-    // A box is described by what it is about, too.
-    let ids = attribute(tag, "aria-describedby").unwrap();
-    let id = ids.split(' ').next_back().unwrap();
-    let at = page.find(&format!("id=\"{id}\"")).unwrap();
-    assert_eq!(page.matches(&format!("id=\"{id}\"")).count(), 1, "one element is called {id}");
-    let message = page[at..].split("</div>").next().unwrap();
-    assert!(message.contains("role=\"alert\""), "{message}");
-    let text = message.split("<p").nth(1).unwrap().split('>').nth(1).unwrap().split('<').next().unwrap();
-    (attribute(tag, "name").unwrap(), text.to_owned())
-}
 
 #[tokio::test]
 async fn what_was_typed_is_there_again_after_a_refusal_with_the_field_that_is_wrong() {
@@ -183,10 +70,38 @@ async fn what_was_typed_is_there_again_after_a_refusal_with_the_field_that_is_wr
         ),
         (
             &primary,
-            "/properties/security/roles/new",
+            "/properties/security/new-role",
             "/fn/change-security",
             ("form[sessions]", "write"),
             ("form[name]", "read-sessions", "Name: read-sessions is there already"),
+        ),
+        (
+            &primary,
+            "/properties/security/new-token",
+            "/fn/change-security",
+            ("form[days]", "30"),
+            ("form[name]", " ", "Name: must have 1 to 64 characters"),
+        ),
+        (
+            &primary,
+            "/properties/security/new-token",
+            "/fn/change-security",
+            ("form[role]", "operator"),
+            ("form[name]", "a/b", "Name: must have 1 to 64 characters, none of them /"),
+        ),
+        (
+            &primary,
+            "/properties/security/new-token",
+            "/fn/change-security",
+            ("form[days]", "30"),
+            ("form[name]", "operator", "Name: there is a token of this name: revoke it first"),
+        ),
+        (
+            &primary,
+            "/properties/security/new-token",
+            "/fn/change-security",
+            ("form[name]", "probe"),
+            ("form[days]", "0", "Ends after: must be from 1 to 3660 days"),
         ),
         (
             &primary,
@@ -222,7 +137,7 @@ async fn what_was_typed_is_of_one_form_and_one_sign_in_and_has_no_password() {
     let mut browser = Browser::open(&server, "administrator").await;
     let typed = [("form[name]", "ann"), ("form[password]", PASSWORD), ("reason", "a new colleague")];
     // No role is chosen.
-    let page = browser.send("/properties/security/accounts/new", "/fn/change-security", &typed).await;
+    let page = browser.send("/properties/security/new-account", "/fn/change-security", &typed).await;
     assert_eq!(wrong(&page).0, "form[role-administrator]");
     assert_eq!(attribute(tag(&page, "form[name]"), "value").as_deref(), Some("ann"));
     assert!(!page.contains(PASSWORD) && page.contains("Type it again"), "the password is not kept, and that is told");
@@ -548,7 +463,7 @@ async fn an_earlier_mail_server_is_brought_back_by_its_page_with_the_password_th
         assert_eq!(changed.await.status(), StatusCode::OK);
     };
     set("one.example", PASSWORD).await;
-    let (page, function) = ("/properties/history/own/2", "/fn/restore-own-revision");
+    let (page, function) = ("/properties/history/own/2", "/fn/restore-revision");
     let mut browser = Browser::open(&server, "administrator").await;
     let shown = browser.page(page).await;
     assert!(shown.contains("The password stays as it is now.") && !shown.contains("form[password]"), "{shown}");
@@ -610,24 +525,6 @@ async fn events_without_a_box_of_their_own_stay_and_are_shown() {
     let saved = browser.send(path, "/fn/change-section", &[("form[event-1206]", "true")]).await;
     assert!(saved.contains("Saved."), "{saved}");
     assert_eq!(server.get(section).await["events"], json!([1005, 1203, 1206]));
-}
-
-#[tokio::test]
-async fn a_stale_deletion_says_nothing_of_what_was_typed() {
-    let server = Server::primary().await;
-    let cookie = server.sign_in("administrator").await;
-    let etag = server.etag("/api/v1/settings/security").await;
-    let changed = server.change("/api/v1/settings/security", |body| body["session_minutes"] = json!(44)).await;
-    assert_eq!(changed.status(), StatusCode::OK);
-    let path = "/properties/security/accounts/operator";
-    let fields = [("slug", "security/accounts/operator/delete"), ("etag", &etag), ("reason", "has left")];
-    let request = server.plain(Method::POST, "/fn/change-security").header("cookie", &cookie);
-    let request = request.header("accept", "text/html").header("origin", &server.url);
-    let response = request.header("referer", format!("{}{path}", server.url)).form(&fields).send().await.unwrap();
-    let flash = response.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
-    let page = Browser { server: &server, sign_in: cookie, flash: Some(flash) }.page(path).await;
-    assert!(page.contains("Nothing was changed: load the page again"), "{page}");
-    assert!(!page.contains("What you typed stands here") && !page.contains("has left"), "{page}");
 }
 
 #[tokio::test]

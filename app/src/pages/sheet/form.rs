@@ -74,6 +74,8 @@ pub fn FormView(
                             saved.set_value(true);
                             turn.update(|turn| *turn += 1);
                         }
+                    } else if saved.to == WIZARD {
+                        browser::leave_for(WIZARD);
                     } else {
                         go.with_value(|go| go(saved.to));
                         // The page after this one begins without notices.
@@ -94,8 +96,9 @@ pub fn FormView(
     let reason = Field {
         name: "reason".into(),
         label: "Reason".into(),
-        help: "Kept with the change.".into(),
+        help: if form.reason_required { "Required. Kept with what is done." } else { "Kept with the change." }.into(),
         value: again.reason,
+        min: u32::from(form.reason_required),
         max: 500,
         ..Field::default()
     };
@@ -143,7 +146,7 @@ pub fn FormView(
             <input r#type="hidden" name="etag" prop:value=move || etag.get() value=etag.get_untracked()/>
             {by_enter}
             {groups}
-            {field_of(reason, "", Some(problem))}
+            {field_of(reason, "", problem)}
             <div>{rest}</div>
             <div role="status">
                 {move || secret.get().map(|secret| view! {
@@ -161,6 +164,8 @@ pub fn FormView(
     .into_any()
 }
 
+/// What is served in the dashboard's place once a server has left its zone.
+const WIZARD: &str = "/wizard";
 /// The server function of all tests.
 const TEST: &str = "/fn/test-section";
 
@@ -170,7 +175,7 @@ fn group_of(group: Group, problem: RwSignal<Option<Problem>>) -> AnyView {
         <div class="stack" role=name.is_some().then_some("group") aria-label=name>
             {heading(group.heading)}
             {(!group.note.is_empty()).then(|| view! { <p class="muted">{group.note}</p> }.into_any())}
-            {group.fields.into_iter().map(|field| field_of(field, "form", Some(problem))).collect_view()}
+            {group.fields.into_iter().map(|field| field_of(field, "form", problem)).collect_view()}
         </div>
     }
     .into_any()
@@ -182,15 +187,15 @@ fn is_of(problem: &Problem, name: &str) -> bool {
     named == name || named.split(['.', '[']).next_back() == Some(name)
 }
 
-/// One field with its label, and with its problem below it where one may be told.
-pub fn field_of(field: Field, within: &str, problem: Option<RwSignal<Option<Problem>>>) -> AnyView {
+/// One field with its label, and with its problem below it.
+fn field_of(field: Field, within: &str, problem: RwSignal<Option<Problem>>) -> AnyView {
     let Field { name, label, help, note, kind, value, text, min, max, options } = field;
     let id = format!("field-{name}");
-    let message_id = problem.map(|_| format!("wrong-{name}"));
+    let message_id = format!("wrong-{name}");
     let describes = message_id.clone();
     let key = StoredValue::new(name.clone());
     let detail = move || {
-        problem?.with(|problem| {
+        problem.with(|problem| {
             let problem = problem.as_ref()?;
             key.with_value(|key| is_of(problem, key)).then(|| problem.detail.clone())
         })
@@ -201,6 +206,7 @@ pub fn field_of(field: Field, within: &str, problem: Option<RwSignal<Option<Prob
     let message = move || detail().map(|text| view! { <p class="wrong" role="alert">{text}</p> }.into_any());
     let name = if within.is_empty() { name } else { format!("{within}[{name}]") };
     let number = kind == Kind::Number;
+    let required = !number && min > 0;
     let input = match kind {
         Kind::Text | Kind::Secret | Kind::Number => {
             let (of, value) = match kind {
@@ -222,6 +228,7 @@ pub fn field_of(field: Field, within: &str, problem: Option<RwSignal<Option<Prob
                     min=number.then(|| min.to_string())
                     max=number.then(|| max.to_string())
                     maxlength=(!number).then(|| max.to_string())
+                    required=required
                     class=if number { "short" } else { "" }
                     autocomplete=autocomplete
                     autofocus=autofocus
@@ -248,7 +255,7 @@ pub fn field_of(field: Field, within: &str, problem: Option<RwSignal<Option<Prob
             let meaning = options.into_iter().next().map(|(_, word)| word).unwrap_or_default();
             // The box is called by what stands before it, and by what it means.
             let called = (!label.is_empty()).then(|| format!("{id}-label {id}-meaning"));
-            let describes = [Some(format!("{id}-help")), describes].into_iter().flatten().collect::<Vec<_>>().join(" ");
+            let describes = format!("{id}-help {describes}");
             view! {
                 <label class="check">
                     <input r#type="checkbox" name=name value="true" checked=value == "true" autofocus=autofocus aria-invalid=invalid aria-labelledby=called aria-describedby=describes/>
@@ -268,6 +275,5 @@ pub fn field_of(field: Field, within: &str, problem: Option<RwSignal<Option<Prob
         Kind::Check | Kind::Fact => view! { <div class="row">{told}{input}</div> }.into_any(),
         _ => view! { <label class="row">{told}{input}</label> }.into_any(),
     };
-    let below = message_id.map(|id| view! { <div id=id class="row-message">{message}</div> }.into_any());
-    view! { <div>{row}{below}</div> }.into_any()
+    view! { <div>{row}<div id=message_id class="row-message">{message}</div></div> }.into_any()
 }

@@ -18,7 +18,7 @@ use crate::{
     sheet::{Field, Form, Group, Sheet},
 };
 use form::FormView;
-use table::{action_of, table_of};
+use table::table_of;
 
 /// A page of Properties.
 #[component]
@@ -105,7 +105,7 @@ fn SheetView(sheet: Sheet, general: bool) -> impl IntoView {
 
 /// All of a page but its head.
 pub(super) fn contents(sheet: Sheet) -> AnyView {
-    let Sheet { read_only, note, form, form_last, test, again, actions, tables, .. } = sheet;
+    let Sheet { read_only, note, form, form_last, test, again, tables, .. } = sheet;
     let no_right = read_only.is_none() && form.as_ref().is_some_and(|form| !form.editable);
     let form = form.map(|form| match form.editable {
         true => view! { <FormView form=form test=test again=again/> }.into_any(),
@@ -119,7 +119,6 @@ pub(super) fn contents(sheet: Sheet) -> AnyView {
         {first}
         {tables.into_iter().map(table_of).collect_view()}
         {last}
-        {actions.into_iter().map(|action| view! { <section class="panel stack">{action_of(action, false)}</section> }.into_any()).collect_view()}
     }
     .into_any()
 }

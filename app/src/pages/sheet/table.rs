@@ -1,27 +1,19 @@
-//! The tables of a page of Properties, and what can be done with a click.
+//! The tables of a page of Properties, and what can be done with their rows.
 
 use leptos::prelude::*;
 
-use super::{form::field_of, heading};
+use super::heading;
 use crate::{
     components::When,
     sheet::{Action, Cell, Row, Table},
 };
 
 /// A button that is a form of its own.
-pub fn action_of(action: Action, small_one: bool) -> AnyView {
-    let class = match (action.danger, small_one) {
-        (true, true) => "danger small",
-        (true, false) => "danger",
-        (false, true) => "small",
-        (false, false) => "",
-    };
+fn action_of(action: Action) -> AnyView {
     view! {
-        <form method="post" class=if small_one { "" } else { "stack" } action=action.action>
+        <form method="post" action=action.action>
             {action.hidden.into_iter().map(|(name, value)| view! { <input r#type="hidden" name=name value=value/> }.into_any()).collect_view()}
-            {(!action.note.is_empty()).then(|| view! { <p class="muted">{action.note}</p> }.into_any())}
-            {action.field.map(|field| field_of(field, "", None))}
-            <div class="buttons"><button class=class>{action.button}</button></div>
+            <button class="danger small">{action.button}</button>
         </form>
     }
     .into_any()
@@ -30,11 +22,11 @@ pub fn action_of(action: Action, small_one: bool) -> AnyView {
 /// A table, or where it is folded its heading until it is opened.
 pub fn table_of(table: Table) -> AnyView {
     let Table { heading: title, folded, note, add, columns, rows, empty, next } = table;
-    let acts = rows.iter().any(|row| row.action.is_some());
+    let acts = rows.iter().any(|row| row.link.is_some() || row.action.is_some());
     let is_empty = rows.is_empty();
     let labels = columns.clone();
     let row = move |row: Row| {
-        let Row { href, cells, action } = row;
+        let Row { href, cells, link, action } = row;
         let mut cells = cells.into_iter().zip(labels.clone());
         let first = cells.next().map(|(cell, _)| match href {
             Some(href) => view! { <th scope="row"><a href=href>{cell_of(cell)}</a></th> }.into_any(),
@@ -45,7 +37,7 @@ pub fn table_of(table: Table) -> AnyView {
             <tr>
                 {first}
                 {rest.collect_view()}
-                {acts.then(|| view! { <td class="row-action">{action.map(|action| action_of(action, true))}</td> }.into_any())}
+                {acts.then(|| view! { <td class="row-action">{link.map(|(href, word)| link_of(href, word, "button small"))}{action.map(action_of)}</td> }.into_any())}
             </tr>
         }
         .into_any()
@@ -73,13 +65,17 @@ pub fn table_of(table: Table) -> AnyView {
         <section class="panel stack">
             <header class="panel-head">
                 <div>{heading(title)}{(!note.is_empty()).then(|| view! { <p class="muted">{note}</p> }.into_any())}</div>
-                {add.map(|(href, word)| view! { <a class="button" href=href>{word}</a> }.into_any())}
+                {add.map(|(href, word)| link_of(href, word, "button"))}
             </header>
             {contents}
             {next.map(|(href, word)| view! { <nav class="pages"><a class="button" rel="next" href=href>{word}</a></nav> }.into_any())}
         </section>
     }
     .into_any()
+}
+
+fn link_of(href: String, word: String, class: &'static str) -> AnyView {
+    view! { <a class=class href=href>{word}</a> }.into_any()
 }
 
 fn cell_of(cell: Cell) -> AnyView {

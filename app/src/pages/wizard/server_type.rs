@@ -29,7 +29,12 @@ pub(super) fn view(step: &ServerType, trouble: Option<&Trouble>) -> AnyView {
     view! {
         {heading("What is this server for?", lead.to_owned())}
         <form method="post" action=Step::ServerType.path() class="wizard-form">
-            <fieldset class="choices">
+            <fieldset
+                class="choices"
+                role="radiogroup"
+                aria-invalid=role_wrong.map(|_| "true")
+                aria-describedby=role_wrong.map(|_| "role-wrong")
+            >
                 <legend class="visually-hidden">"Server type"</legend>
                 {choice(
                     step.role,

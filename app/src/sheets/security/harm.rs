@@ -82,14 +82,13 @@ impl Precious {
     ///
     /// # Errors
     /// 422 with the field that was not ticked.
-    pub fn confirmed(&self, part: &str, before: &Value, after: &Map<String, Value>, given: &Given) -> Outcome<()> {
+    pub fn confirmed(&self, before: &Value, after: &Map<String, Value>, given: &Given) -> Outcome<()> {
         let read = |section: Value| serde_json::from_value::<SecuritySection>(section);
-        // What cannot be read, and a role that somebody still has, is refused for that reason.
+        // What cannot be read is refused for that reason.
         let (Ok(before), Ok(after)) = (read(before.clone()), read(after.clone().into())) else { return Ok(()) };
-        let is_refused = part.starts_with("roles/") && part.ends_with("/delete");
         let harm = self.harm(&before, &after);
         match tick(harm) {
-            Some(meaning) if !is_refused && !given.contains_key(TICK) => {
+            Some(meaning) if !given.contains_key(TICK) => {
                 let consequences = self.consequences(harm);
                 let detail = format!("{consequences} Tick \u{201c}{meaning}\u{201d} to do it. Nothing was changed.");
                 let mut problem = problem(422, "not_confirmed", "This needs your confirmation", &detail);
@@ -135,9 +134,9 @@ mod tests {
         let mut after = section();
         change(&mut after);
         let (after, mut given) = (after.as_object().unwrap().clone(), Given::new());
-        let refused = precious.confirmed("accounts/x", &section(), &after, &given).err();
+        let refused = precious.confirmed(&section(), &after, &given).err();
         given.insert(TICK.into(), "true".into());
-        assert!(precious.confirmed("accounts/x", &section(), &after, &given).is_ok(), "it was confirmed");
+        assert!(precious.confirmed(&section(), &after, &given).is_ok(), "it was confirmed");
         refused.map(|problem| {
             assert_eq!((problem.status, problem.field.as_deref()), (422, Some(TICK)));
             problem.detail

@@ -1,6 +1,7 @@
 //! Properties > Security: accounts, roles, tokens and sign-ins, each with a page of its own where it is changed.
 
 mod account;
+mod change;
 mod harm;
 mod overview;
 mod role;
@@ -12,28 +13,29 @@ use userlock_core::{
     settings::Role,
 };
 
-pub use harm::Precious;
+pub use change::change;
+use harm::Precious;
 pub use role::{access_words, area_name};
-pub use token::make_token;
-pub use written::put;
+use written::put;
 
-use super::{Outcome, nothing, spec::Given};
+use super::{Outcome, Pages, nothing, spec::Given};
 use crate::{
     api::{Area, Caller, Right},
     ports::SharedPorts,
-    sheet::{Field, Form, Group, Kind, Sheet},
+    sheet::{Cell, Field, Form, Group, Kind, Sheet},
 };
 
-const ACTION: &str = "/fn/change-security";
 const HOME: &str = "/properties/security";
 
-fn hidden(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+/// The part of Security that a page, or a form, is of.
+pub fn part_of(slug: &str) -> &str {
+    slug.trim_start_matches("security").trim_start_matches('/')
 }
 
-/// The page of Security (an empty part), of `accounts/NAME`, `accounts/NAME/delete`, `roles/NAME`, or `accounts/new` and
-/// the like.
-pub async fn sheet(ports: SharedPorts, caller: Caller, part: &str) -> Outcome<Sheet> {
+/// The page of Security itself, of `security/new-account` and the like, of `security/accounts/NAME` and the like, or where
+/// one is deleted or revoked (`…/delete`, `…/revoke`).
+pub async fn sheet(ports: SharedPorts, caller: Caller, slug: &str) -> Outcome<Sheet> {
+    let part = part_of(slug);
     let body = ports.section("security".to_owned()).await?;
     let sign_ins = if part.is_empty() { ports.sign_ins(caller.clone()).await?.items } else { Vec::new() };
     let mut sheet = laid_out(&ports, &caller, part, &body, sign_ins)?;
@@ -53,21 +55,26 @@ pub fn laid_out(
     let may = caller.may(Right::Write(Area::Security));
     let editable = body.read_only.is_none() && may;
     let precious = Precious::of(ports, caller);
-    Ok(match part.split_once('/') {
-        None if part.is_empty() => overview::overview(&section, sign_ins, body, editable, may),
-        Some(("accounts", name)) => match name.strip_suffix("/delete") {
-            Some(name) if editable => account::deletion(&section, name, &body.etag, &precious)?,
-            _ => account::account(&section, name, &body.etag, editable, &precious)?,
-        },
-        Some(("roles", name)) => role::role(&section, name, &body.etag, editable, &precious)?,
-        Some(("tokens", "new")) if editable => token::new_token(&section, &body.etag, editable),
+    let etag = &body.etag;
+    Ok(match part.split('/').collect::<Vec<_>>().as_slice() {
+        [""] => overview::overview(&section, sign_ins, body, editable, may),
+        ["accounts", name] => account::account(&section, name, etag, editable, &precious)?,
+        ["roles", name] => role::role(&section, name, etag, editable, &precious)?,
+        // Where nothing can be changed there is no page to do it.
+        _ if !editable => return Err(nothing()),
+        ["new-account"] => account::new_account(&section, etag),
+        ["accounts", name, "delete"] => account::deletion(&section, name, etag, &precious)?,
+        ["new-role"] => role::new_role(etag),
+        ["roles", name, "delete"] => role::deletion(&section, name, etag)?,
+        ["new-token"] => token::new_token(&section, etag),
+        ["tokens", name, "revoke"] => token::revocation(&section, name, etag)?,
         _ => return Err(nothing()),
     })
 }
 
 fn form(slug: &str, etag: &str, editable: bool, button: &str, groups: Vec<Group>) -> Form {
     Form {
-        action: ACTION.into(),
+        action: Pages::Security.action().into(),
         slug: slug.into(),
         etag: etag.into(),
         editable,
@@ -79,6 +86,10 @@ fn form(slug: &str, etag: &str, editable: bool, button: &str, groups: Vec<Group>
 
 fn group(heading: &str, note: &str, fields: Vec<Field>) -> Group {
     Group { heading: heading.into(), note: note.into(), fields }
+}
+
+fn at(at: i64) -> Cell {
+    Cell { text: String::new(), at: Some(at) }
 }
 
 fn text(name: &str, label: &str, help: &str, value: &str) -> Field {
@@ -103,6 +114,10 @@ fn check(name: &str, label: &str, meaning: &str, on: bool) -> Field {
         options: vec![("true".into(), meaning.into())],
         ..Field::default()
     }
+}
+
+fn fact(label: &str, text: &str) -> Field {
+    Field { label: label.into(), kind: Kind::Fact, text: text.into(), ..Field::default() }
 }
 
 /// The roles there are: those that are always there, then the zone's own.

@@ -2,19 +2,15 @@
 
 use userlock_core::{
     api::{SectionBody, SecuritySection, SignInView},
-    settings::Role,
+    settings::{Role, role_title, role_titles},
 };
 
-use super::{ACTION, HOME, form, group, hidden, role};
+use super::{HOME, at, form, group, role, token};
 use crate::{
     present::query,
-    sheet::{Action, Cell, Field, Kind, Row, Sheet, Table},
+    sheet::{Action, Field, Kind, Row, Sheet, Table},
     sheets::{cell, columns, titled},
 };
-
-fn at(at: i64) -> Cell {
-    Cell { text: String::new(), at: Some(at) }
-}
 
 /// The page of the section.
 pub fn overview(
@@ -24,69 +20,56 @@ pub fn overview(
     editable: bool,
     ends_sign_ins: bool,
 ) -> Sheet {
-    let add = |to: &str, word: &str| editable.then(|| (format!("{HOME}/{to}/new"), word.to_owned()));
+    let add = |to: &str, word: &str| editable.then(|| (format!("{HOME}/{to}"), word.to_owned()));
     let link = |kind: &str, name: &str| Some(format!("{HOME}/{kind}/{}", query::encode(name)));
     let accounts = section.accounts.iter().map(|account| Row {
         href: link("accounts", &account.name),
         cells: vec![
             cell(&account.name),
-            cell(account.roles.join(", ")),
+            cell(role_titles(&account.roles)),
             cell(if account.disabled { "disabled" } else { "may sign in" }),
         ],
-        action: None,
+        ..Row::default()
     });
     let built_in = Role::ALL.into_iter().map(|role| Row {
-        href: None,
-        cells: vec![cell(role.as_str()), cell("always there"), cell(role::built_in_text(role))],
-        action: None,
+        cells: vec![cell(role.title()), cell("always there"), cell(role::built_in_text(role))],
+        ..Row::default()
     });
     let own = section.roles.iter().map(|role| Row {
         href: link("roles", &role.name),
         cells: vec![cell(&role.name), cell("of this zone"), cell(role::rights_text(&role.rights))],
-        action: None,
+        ..Row::default()
     });
     let tokens = section.tokens.iter().map(|token| Row {
-        href: None,
         cells: vec![
             cell(&token.name),
-            cell(&token.role),
+            cell(role_title(&token.role)),
             at(token.at),
             token.expires.map_or_else(|| cell("never"), at),
         ],
-        action: editable.then(|| Action {
-            action: ACTION.into(),
-            button: "Revoke".into(),
-            danger: true,
-            hidden: hidden(&[
-                ("slug", "security/tokens/revoke"),
-                ("etag", &body.etag),
-                ("form[name]", &token.name),
-                ("reason", "token revoked"),
-            ]),
-            ..Action::default()
-        }),
+        link: editable.then(|| (token::revoked_at(&token.name), "Revoke".to_owned())),
+        ..Row::default()
     });
     let sign_ins = sign_ins.into_iter().map(|sign_in| Row {
-        href: None,
         cells: vec![
             cell(if sign_in.own { format!("{} (this browser)", sign_in.account) } else { sign_in.account }),
             cell(sign_in.address),
             at(sign_in.since),
             at(sign_in.last_seen),
         ],
-        action: ends_sign_ins.then(|| Action {
+        // One's own ends by signing out.
+        action: (ends_sign_ins && !sign_in.own).then(|| Action {
             action: "/fn/end-sign-in".into(),
             button: "End".into(),
-            danger: true,
-            hidden: hidden(&[("id", &sign_in.id.to_string())]),
-            ..Action::default()
+            hidden: vec![("id".into(), sign_in.id.to_string())],
         }),
+        ..Row::default()
     });
     let tables = vec![
         Table {
             heading: "Accounts".into(),
             note: "Who may sign in to either server, and a service account for a Backup.".into(),
-            add: add("accounts", "New account"),
+            add: add("new-account", "New account"),
             columns: columns(&["Name", "Roles", "State"]),
             rows: accounts.collect(),
             ..Table::default()
@@ -94,7 +77,7 @@ pub fn overview(
         Table {
             heading: "Roles".into(),
             note: "An account has the rights of all its roles. To write implies to read; what one role denies no other gives.".into(),
-            add: add("roles", "New role"),
+            add: add("new-role", "New role"),
             columns: columns(&["Name", "Kind", "Rights"]),
             rows: built_in.chain(own).collect(),
             ..Table::default()
@@ -102,7 +85,7 @@ pub fn overview(
         Table {
             heading: "API tokens".into(),
             note: "For programs. A token has one role, and is told once.".into(),
-            add: add("tokens", "New token"),
+            add: add("new-token", "New token"),
             columns: columns(&["Name", "Role", "Made", "Ends"]),
             rows: tokens.collect(),
             empty: "No token yet. A program needs one to use the HTTP interface.".into(),

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use userlock_core::{
-    api::SecuritySection,
+    api::{RoleField, SecuritySection},
     settings::{Access, Area, Role},
 };
 
-use super::{ACTION, Precious, form, group, hidden, text};
+use super::{HOME, Precious, form, group, text, token};
 use crate::{
-    sheet::{Action, Field, Kind, Sheet},
-    sheets::{Outcome, nothing, reason_field, titled},
+    present::query,
+    sheet::{Field, Form, Kind, Row, Sheet, Table},
+    sheets::{Outcome, cell, columns, nothing, titled},
 };
 
 const ACCESS: [(&str, &str); 4] =
@@ -27,7 +28,7 @@ fn access_name(access: Option<Access>) -> &'static str {
 
 fn area_title(area: Area) -> (&'static str, &'static str) {
     match area {
-        Area::Sessions => ("Sessions", "The list and the session events. To write: log off, forget."),
+        Area::Sessions => ("Sessions", "The list and the session events. To write: log off, reset."),
         Area::Synchronization => ("Synchronization", "The runs. To write: start, cancel, test."),
         Area::ProtectedAccounts => ("Protected accounts", "The rules."),
         Area::Settings => ("Properties", "All sections but Security."),
@@ -58,56 +59,95 @@ pub fn built_in_text(role: Role) -> &'static str {
 
 /// What a role of the zone's own says, in words.
 pub fn rights_text(rights: &BTreeMap<Area, Access>) -> String {
-    let told = rights
-        .iter()
-        .map(|(area, access)| format!("{}: {}", area_title(*area).0.to_lowercase(), access_name(Some(*access))));
+    let told = rights.iter().map(|(area, access)| {
+        format!("{}: {}", area_title(*area).0.to_lowercase(), access_words(access_name(Some(*access))))
+    });
     let told: Vec<_> = told.collect();
-    if told.is_empty() { "none".into() } else { told.join(", ") }
+    if told.is_empty() { "none".into() } else { told.join("; ") }
 }
 
-/// The page of a role, or of a new one.
-pub fn role(section: &SecuritySection, name: &str, etag: &str, editable: bool, precious: &Precious) -> Outcome<Sheet> {
-    let known = section.roles.iter().find(|role| role.name == name);
-    let new = name == "new" && known.is_none();
-    // Where none can be made there is no page for a new one.
-    if known.is_none() && !(new && editable) {
-        return Err(nothing());
-    }
-    let areas = Area::ALL.into_iter().map(|area| {
+/// The fields of a role's rights; of a new one there is none yet.
+fn rights(role: Option<&RoleField>) -> Vec<Field> {
+    let field = |area: Area| {
         let (label, help) = area_title(area);
-        let value = access_name(known.and_then(|role| role.rights.get(&area).copied()));
+        let value = access_name(role.and_then(|role| role.rights.get(&area).copied()));
         Field {
             name: area.as_str().into(),
             label: label.into(),
             help: help.into(),
             kind: Kind::Choice,
             value: value.into(),
-            text: ACCESS.iter().find(|(known, _)| *known == value).map_or("", |(_, word)| word).into(),
+            text: access_words(value).into(),
             options: ACCESS.iter().map(|(value, word)| ((*value).into(), (*word).into())).collect(),
             ..Field::default()
         }
-    });
-    let mut fields = Vec::new();
-    if new {
-        fields.push(text("name", "Name", "Lower-case letters, digits, - and _.", ""));
+    };
+    Area::ALL.into_iter().map(field).collect()
+}
+
+/// The page of a new role.
+pub fn new_role(etag: &str) -> Sheet {
+    let name = text("name", "Name", "Lower-case letters, digits, - and _.", "");
+    let groups = vec![group("", "", vec![name]), group("Rights", "", rights(None))];
+    Sheet {
+        title: titled("New role"),
+        form: Some(form("security/new-role", etag, true, "Save role", groups)),
+        ..Sheet::default()
     }
-    fields.extend(areas);
-    let holders = section.accounts.iter().filter(|account| known.is_some() && account.roles.iter().any(|r| r == name));
+}
+
+/// The page of a role.
+pub fn role(section: &SecuritySection, name: &str, etag: &str, editable: bool, precious: &Precious) -> Outcome<Sheet> {
+    let known = section.roles.iter().find(|role| role.name == name).ok_or_else(nothing)?;
+    let holders = section.accounts.iter().filter(|account| account.roles.iter().any(|role| role == name));
     let holders = holders.map(|account| account.name.as_str());
     let asked = precious.asked(holders, "Needed only where rights are taken away by this role.");
-    let groups = std::iter::once(group("Rights", "", fields)).chain(asked.filter(|_| editable)).collect();
-    let actions = known.filter(|_| editable).map(|role| Action {
-        action: ACTION.into(),
-        button: "Delete role".into(),
-        note: "Only a role that no account and no token has can be deleted.".into(),
-        danger: true,
-        hidden: hidden(&[("slug", &format!("security/roles/{}/delete", role.name)), ("etag", etag), ("form[x]", "")]),
-        field: Some(reason_field()),
+    let rights = group("Rights", "", rights(Some(known)));
+    let groups = std::iter::once(rights).chain(asked.filter(|_| editable)).collect();
+    let deletes = editable.then(|| Table {
+        heading: "Delete".into(),
+        add: Some((format!("{HOME}/roles/{}/delete", query::encode(name)), "Delete role".to_owned())),
+        empty: "Only a role that no account and no token has can be deleted.".into(),
+        ..Table::default()
     });
     Ok(Sheet {
-        title: titled(&if new { "New role".to_owned() } else { format!("Role {name}") }),
+        title: titled(&format!("Role {name}")),
         form: Some(form(&format!("security/roles/{name}"), etag, editable, "Save role", groups)),
-        actions: actions.into_iter().collect(),
+        tables: deletes.into_iter().collect(),
+        ..Sheet::default()
+    })
+}
+
+/// The page where a role is deleted, or who has it.
+pub fn deletion(section: &SecuritySection, name: &str, etag: &str) -> Outcome<Sheet> {
+    let known = section.roles.iter().find(|role| role.name == name).ok_or_else(nothing)?;
+    let row = |href: String, name: &str, what: &str| Row {
+        href: Some(href),
+        cells: vec![cell(name), cell(what)],
+        ..Row::default()
+    };
+    let accounts = section.accounts.iter().filter(|account| account.roles.iter().any(|role| role == name));
+    let accounts = accounts.map(|of| row(format!("{HOME}/accounts/{}", query::encode(&of.name)), &of.name, "account"));
+    let tokens = section.tokens.iter().filter(|token| token.role == name);
+    let tokens = tokens.map(|of| row(token::revoked_at(&of.name), &of.name, "API token"));
+    let holders: Vec<Row> = accounts.chain(tokens).collect();
+    let title = titled(&format!("Delete role {name}"));
+    if !holders.is_empty() {
+        let holders = Table {
+            heading: "Who has it".into(),
+            note: "Give each of these accounts another role, and revoke each of these tokens, first.".into(),
+            columns: columns(&["Name", "Kind"]),
+            rows: holders,
+            ..Table::default()
+        };
+        let note = "Only a role that no account and no token has can be deleted.".into();
+        return Ok(Sheet { title, note, tables: vec![holders], ..Sheet::default() });
+    }
+    let form = form(&format!("security/roles/{name}/delete"), etag, true, "Delete role", Vec::new());
+    Ok(Sheet {
+        title,
+        note: format!("No account and no token has it. It gives: {}.", rights_text(&known.rights)),
+        form: Some(Form { danger: true, busy: "Deleting\u{2026}".into(), ..form }),
         ..Sheet::default()
     })
 }

@@ -1,23 +1,32 @@
-//! The page where a token is made.
+//! The pages where a token is made and revoked.
 
-use userlock_core::{api::SecuritySection, settings::Role};
+use userlock_core::{
+    api::SecuritySection,
+    settings::{Role, role_title},
+};
 
-use super::{form, given, group, role_names, text};
+use super::{HOME, at, form, given, group, role_names, text};
 use crate::{
     api::{Caller, Refused},
     ports::SharedPorts,
-    sheet::{Field, Kind, Saved, Sheet},
-    sheets::{Outcome, spec::Given, titled},
+    present::query,
+    sheet::{Cell, Field, Form, Kind, Row, Saved, Sheet, Table},
+    sheets::{Outcome, cell, columns, nothing, spec::Given, titled},
 };
 
-/// The page.
-pub fn new_token(section: &SecuritySection, etag: &str, editable: bool) -> Sheet {
+/// Where a token is revoked.
+pub fn revoked_at(name: &str) -> String {
+    format!("{HOME}/tokens/{}/revoke", query::encode(name))
+}
+
+/// The page of a new one.
+pub fn new_token(section: &SecuritySection, etag: &str) -> Sheet {
     let role = Field {
         name: "role".into(),
         label: "Role".into(),
         kind: Kind::Choice,
         value: Role::ReadOnly.as_str().into(),
-        options: role_names(section).into_iter().map(|role| (role.clone(), role)).collect(),
+        options: role_names(section).into_iter().map(|role| (role.clone(), role_title(&role).to_owned())).collect(),
         ..Field::default()
     };
     let days = Field {
@@ -29,13 +38,39 @@ pub fn new_token(section: &SecuritySection, etag: &str, editable: bool) -> Sheet
         max: 3660,
         ..Field::default()
     };
-    let fields = vec![text("name", "Name", "What it is for. Another token of this name is replaced.", ""), role, days];
+    let fields = vec![text("name", "Name", "What it is for. No two tokens have the same.", ""), role, days];
     Sheet {
         title: titled("New token"),
         note: "The token is shown once, when it is made.".into(),
-        form: Some(form("security/tokens/new", etag, editable, "Make token", vec![group("", "", fields)])),
+        form: Some(form("security/new-token", etag, true, "Make token", vec![group("", "", fields)])),
         ..Sheet::default()
     }
+}
+
+/// The page where one is revoked.
+pub fn revocation(section: &SecuritySection, name: &str, etag: &str) -> Outcome<Sheet> {
+    let token = section.tokens.iter().find(|token| token.name == name).ok_or_else(nothing)?;
+    let row = |name: &str, value: Cell| Row { cells: vec![cell(name), value], ..Row::default() };
+    let facts = Table {
+        heading: "Token".into(),
+        columns: columns(&["Property", "Value"]),
+        rows: vec![
+            row("Role", cell(role_title(&token.role))),
+            row("Made", at(token.at)),
+            row("Ends", token.expires.map_or_else(|| cell("never"), at)),
+        ],
+        ..Table::default()
+    };
+    let form = form(&format!("security/tokens/{name}/revoke"), etag, true, "Revoke token", Vec::new());
+    Ok(Sheet {
+        title: titled(&format!("Revoke token {name}")),
+        note: "It is worth nothing from then on, for good: a program that uses it is refused until it has another."
+            .into(),
+        form: Some(Form { danger: true, busy: "Revoking\u{2026}".into(), ..form }),
+        form_last: true,
+        tables: vec![facts],
+        ..Sheet::default()
+    })
 }
 
 /// Makes a token; it is told once.

@@ -23,7 +23,9 @@ pub use notifications::Notifications;
 pub use own::{OwnSettings, PrimaryAddress, Synchronization};
 pub use protected::{Limits, ProtectedAccount, ProtectedAccountInput, Subject, SubjectKind};
 pub use secret::{MAX_SECRET_BYTES, Secret};
-pub use security::{Access, Area, LocalAccount, OwnRole, Right, Rights, Role, Security, StoredToken};
+pub use security::{
+    Access, Area, LocalAccount, OwnRole, Right, Rights, Role, Security, StoredToken, role_title, role_titles,
+};
 pub use zone::{Agents, ContactOrder, General, OfflinePolicy, Policy, Retention, ZoneSettings};
 
 use crate::id::{Epoch, SettingsHash, hash128};

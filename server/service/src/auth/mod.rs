@@ -63,7 +63,7 @@ pub enum Proof {
 pub struct Principal {
     /// The account's or the token's name, kept with what is done.
     pub name: String,
-    /// The names of their roles.
+    /// Their roles, as people call them.
     pub roles: String,
     /// What they may do.
     pub rights: Rights,

@@ -8,7 +8,7 @@ use std::{
 use axum::http::{HeaderMap, HeaderValue, header};
 use userlock_core::{
     id::Digest,
-    settings::{LocalAccount, Security},
+    settings::{LocalAccount, Security, role_titles},
 };
 
 use super::{Principal, Proof};
@@ -224,7 +224,7 @@ impl SignIns {
         }
         Some(Principal {
             rights: security.rights_of_account(&account),
-            roles: account.roles.join(", "),
+            roles: role_titles(&account.roles),
             name: account.name,
             proof: Proof::SignIn(*id),
         })

@@ -99,6 +99,8 @@ pub async fn token(args: TokenArgs) -> Outcome {
         name: args.name,
         role: args.role,
         expires: args.expires_days.map(|days| clock::now_ms() + i64::from(days) * 86_400_000),
+        // As its help says: whoever is at the machine asks for this name.
+        replace: true,
         reason: None,
     };
     let created: TokenCreated = match offline::take(&config)? {

@@ -13,7 +13,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use userlock_core::settings::{Rights, Role};
+use userlock_core::settings::{Rights, Role, role_title};
 
 use super::{
     problem::{self, Refusal},
@@ -101,7 +101,7 @@ fn find_by_token(app: &App, token: &str) -> Option<Principal> {
     if app.local_token.is(&hash) {
         return Some(Principal {
             name: "local".into(),
-            roles: Role::Administrator.as_str().into(),
+            roles: Role::Administrator.title().into(),
             rights: Rights::ALL,
             proof: Proof::Local,
         });
@@ -110,7 +110,8 @@ fn find_by_token(app: &App, token: &str) -> Option<Principal> {
         let security = &server.settings.settings.security;
         let stored = find_token(security, &hash, clock::now_ms())?;
         let rights = security.rights_of([stored.role.as_str()]);
-        Some(Principal { name: stored.name.clone(), roles: stored.role.clone(), rights, proof: Proof::Token })
+        let roles = role_title(&stored.role).to_owned();
+        Some(Principal { name: stored.name.clone(), roles, rights, proof: Proof::Token })
     })
 }
 

@@ -161,7 +161,7 @@ impl Ports for App {
         reason: Option<String>,
     ) -> Answer<'_, String> {
         let expires = days.map(|days| clock::now_ms() + i64::from(days) * 86_400_000);
-        let request = TokenRequest { name, role, expires, reason };
+        let request = TokenRequest { name, role, expires, replace: false, reason };
         answer(async move { Ok(self.create_token(&caller.name, caller.rights, request).await?.token) })
     }
 
@@ -212,8 +212,8 @@ impl Ports for App {
         })
     }
 
-    fn make_enrolment_key(&self, caller: Caller) -> Answer<'_, String> {
-        answer(async move { Ok(self.create_enrolment_key(&caller.name).await?.enrolment) })
+    fn make_enrolment_key(&self, caller: Caller, reason: Option<String>) -> Answer<'_, String> {
+        answer(async move { Ok(self.create_enrolment_key(&caller.name, reason).await?.enrolment) })
     }
 
     fn remove_backup(&self, caller: Caller, reason: String) -> Answer<'_, ()> {

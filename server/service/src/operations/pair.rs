@@ -204,6 +204,7 @@ mod tests {
             address: address.clone(),
             account: "admin".into(),
             token_hash: token.into(),
+            told_under: None,
             token: None,
         };
         let known = || zone.stored_peer().map(|peer| peer.name);

@@ -26,7 +26,7 @@ const MAX_SIGN_INS_SHOWN: usize = 500;
 #[derive(Debug, Clone, Deserialize, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenRequest {
-    /// What it is for; another token of that name is replaced.
+    /// What it is for. No two tokens have the same name.
     pub name: String,
     /// The name of its role: `read_only`, `operator`, `administrator`, or one of the zone's own.
     #[serde(default = "administrator")]
@@ -34,6 +34,10 @@ pub struct TokenRequest {
     /// When it ends, in ms since 1970 UTC; never when absent.
     #[serde(default)]
     pub expires: Option<i64>,
+    /// Whether it takes the place of the token of that name, which is then worth nothing. Without this a name that is there
+    /// is refused.
+    #[serde(default)]
+    pub replace: bool,
     /// Why; kept with the revision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -70,10 +74,10 @@ impl TokenRequest {
     /// 422.
     pub fn check(&self) -> Answer<()> {
         let name = self.name.trim();
-        if name.is_empty() || self.name.len() > 64 || name.chars().any(char::is_control) {
+        if name.is_empty() || name.len() > 64 || name.chars().any(|c| c.is_control() || c == '/') {
             return Err(problem::invalid_field(
                 "name",
-                "must have 1 to 64 characters, none of them a control character",
+                "must have 1 to 64 characters, none of them / or a control character",
             ));
         }
         if self.expires.is_some_and(|at| at <= clock::now_ms()) {
@@ -104,7 +108,8 @@ impl App {
     /// Makes an API token. It is a setting of the zone, so both servers know it.
     ///
     /// # Errors
-    /// 403 when it would have rights that who asks has not; 409, 422.
+    /// 403 when it would have rights that who asks has not, or takes the place of one that has; 409; 422 also for a name that
+    /// is there.
     pub async fn create_token(&self, by: &str, rights: Rights, request: TokenRequest) -> Answer<TokenCreated> {
         self.must_be_primary()?;
         request.check()?;
@@ -115,11 +120,15 @@ impl App {
             if !security.has_role(&stored.role) {
                 return Err(problem::invalid_field("role", &format!("there is no role {}", stored.role)));
             }
-            let replaced = security.tokens.iter().find(|token| token.name == stored.name);
-            for role in [Some(&stored.role), replaced.map(|token| &token.role)].into_iter().flatten() {
+            let known = security.tokens.iter().find(|token| token.name == stored.name);
+            let replaced = known.filter(|_| request.replace).map(|token| &token.role);
+            for role in [Some(&stored.role), replaced].into_iter().flatten() {
                 if !rights.cover(security.rights_of([role.as_str()])) {
                     return Err(problem::beyond_own_rights(&stored.name));
                 }
+            }
+            if known.is_some() && !request.replace {
+                return Err(problem::invalid_field("name", "there is a token of this name: revoke it first"));
             }
             security.tokens.retain(|other| other.name != stored.name);
             security.tokens.push(stored.clone());
@@ -137,12 +146,13 @@ impl App {
     /// Makes a new zone key and tells the string that machines are enrolled with.
     ///
     /// # Errors
-    /// 409.
-    pub async fn create_enrolment_key(&self, by: &str) -> Answer<EnrolmentCreated> {
+    /// 409, 422 for the reason.
+    pub async fn create_enrolment_key(&self, by: &str, reason: Option<String>) -> Answer<EnrolmentCreated> {
         self.must_be_primary()?;
         let key = random::secret("ulz_").map_err(|_| problem::internal())?;
         let hash = random::hash_secret(&key);
-        self.change_zone(by, "agents", None, Some("new zone key".to_owned()), |settings| {
+        let reason = reason.unwrap_or_else(|| "new zone key".to_owned());
+        self.change_zone(by, "agents", None, Some(reason), |settings| {
             settings.agents.zone_key_hash.clone_from(&hash);
             Ok(())
         })

@@ -1,6 +1,7 @@
 //! A real server of its own for a test: in a directory of its own, on a free port.
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub mod browser;
 pub mod mail;
 pub mod postgres;
 

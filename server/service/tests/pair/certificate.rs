@@ -35,6 +35,53 @@ async fn known_everywhere(node: &Node) {
     .await;
 }
 
+/// Sends a form of the page of the certificate, as the page does: the status, and what is told.
+async fn by_the_page(node: &Node, slug: &str, more: &[(&str, &str)]) -> (u16, Value) {
+    let token = std::fs::read_to_string(node.data().join("local-token")).unwrap();
+    let fields: Vec<_> = [("slug", slug), ("etag", "")].iter().chain(more).copied().collect();
+    let request = node.client().post(format!("{}/fn/change-server", node.url())).bearer_auth(token.trim());
+    let answer = request.header("accept", "application/json").form(&fields).send().await.unwrap();
+    (answer.status().as_u16(), answer.json().await.unwrap())
+}
+
+/// The page of the certificate, or of giving the next one up.
+async fn page(node: &Node, part: &str) -> String {
+    let token = std::fs::read_to_string(node.data().join("local-token")).unwrap();
+    let request = node.client().get(format!("{}/properties/certificate{part}", node.url())).bearer_auth(token.trim());
+    request.send().await.unwrap().text().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_does_what_can_be_done_now_and_is_refused_at_its_field() {
+    let pair = pair().await;
+    let node = &pair.primary;
+    // Nobody hears of it meanwhile.
+    pair.backup.hang();
+    let why = [("reason", "the old one is to go")];
+    assert!(page(node, "").await.contains("value=\"certificate/prepare\""));
+    let refused = async |slug: &str, more: &[(&str, &str)]| {
+        let (status, told) = by_the_page(node, slug, more).await;
+        (status, told["code"].clone(), told["field"].clone())
+    };
+    assert_eq!(
+        refused("certificate/prepare", &[("reason", " ")]).await,
+        (422, json!("invalid_field"), json!("reason"))
+    );
+    assert_eq!(refused("certificate/use", &why).await, (409, json!("no_next"), Value::Null));
+    assert_eq!(by_the_page(node, "certificate/prepare", &why).await.0, 200);
+    let shown = page(node, "").await;
+    assert!(shown.contains("value=\"certificate/use\"") && shown.contains("name=\"form[at_once]\""), "{shown}");
+    assert!(shown.contains("href=\"/properties/certificate/discard\""), "{shown}");
+    assert_eq!(refused("certificate/use", &why).await, (409, json!("not_known_everywhere"), json!("at_once")));
+    assert!(page(node, "/discard").await.contains("value=\"certificate/discard\""));
+    assert_eq!(by_the_page(node, "certificate/discard", &why).await.0, 200);
+    assert_eq!(node.get("/api/v1/certificate").await["next"], Value::Null);
+    assert!(!page(node, "/discard").await.contains("certificate/discard\""), "there is none to give up");
+    assert_eq!(by_the_page(node, "certificate/prepare", &why).await.0, 200);
+    let (status, told) = by_the_page(node, "certificate/use", &[why[0], ("form[at_once]", "true")]).await;
+    assert_eq!(status, 200, "{told}");
+}
+
 /// Makes the next certificate of a server and uses it as soon as everybody knows it.
 async fn replace(node: &mut Node) {
     let before = shown(node).await;

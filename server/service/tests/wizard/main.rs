@@ -99,7 +99,9 @@ async fn only_the_code_opens_it_and_attempts_are_limited() {
 async fn each_field_of_a_primary_is_checked_and_then_it_is_made() {
     let mut empty = Empty::new().await;
     let cookie = empty.open().await;
-    empty.refused("/wizard/server-type", &cookie, &[], "no_type").await;
+    let page = empty.refused("/wizard/server-type", &cookie, &[], "no_type").await;
+    let group = page.split("<fieldset").nth(1).unwrap().split('>').next().unwrap();
+    assert!(group.contains("aria-invalid=\"true\" aria-describedby=\"role-wrong\""), "{group}");
     empty.passed("/wizard/server-type", &cookie, &[("role", "primary")], "/wizard/zone").await;
     let good = [("zone", "north"), ("name", "srv-a"), ("public_url", &empty.url), ("admin", "Root")];
     let with = |name: &'static str, value: &'static str| good.map(|(n, v)| if n == name { (n, value) } else { (n, v) });

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-pub use rights::{Access, Area, Right, Rights, Role};
+pub use rights::{Access, Area, Right, Rights, Role, role_title, role_titles};
 
 use super::FieldError;
 

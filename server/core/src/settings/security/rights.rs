@@ -164,6 +164,16 @@ impl Role {
         }
     }
 
+    /// What people call it.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "read-only",
+            Self::Operator => "operator",
+            Self::Administrator => "administrator",
+        }
+    }
+
     /// What it gives.
     #[must_use]
     pub fn rights(self) -> Rights {
@@ -179,4 +189,16 @@ impl Role {
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.as_str() == name)
     }
+}
+
+/// What people call the role of this name: one of the zone's own is called by its name.
+#[must_use]
+pub fn role_title(name: &str) -> &str {
+    Role::named(name).map_or(name, |role| role.title())
+}
+
+/// What people call some roles.
+#[must_use]
+pub fn role_titles(names: &[String]) -> String {
+    names.iter().map(|name| role_title(name)).collect::<Vec<_>>().join(", ")
 }

@@ -123,5 +123,5 @@ pub async fn create_enrolment_key(
     State(app): State<App>,
     Extension(by): Extension<Principal>,
 ) -> Answer<(StatusCode, Json<EnrolmentCreated>)> {
-    Ok((StatusCode::CREATED, Json(app.create_enrolment_key(&by.to_string()).await?)))
+    Ok((StatusCode::CREATED, Json(app.create_enrolment_key(&by.to_string(), None).await?)))
 }
