@@ -380,3 +380,18 @@ test("a password that is tried too often is tried no more", async ({ page }) => 
     await fourth.stop();
   }
 });
+
+test("a server is taken out of its zone, and can be set up for another role", async ({ page }) => {
+  const before = backup.code;
+  await page.goto(`${backup.url}/properties/role`);
+  await page.getByLabel("Account").fill("admin");
+  await page.getByLabel("Password").fill(PASSWORD);
+  await go(page, "Sign in");
+  await at(page, "Properties · Role");
+  await page.getByLabel(/^Reason/).fill("another one has its place");
+  await go(page, "Leave the zone");
+  await at(page, "Set up this server");
+  expect(backup.code, "each start makes another code").not.toBe(before);
+  await open(page, backup);
+  await expect(page.getByRole("radio", { name: /Primary server/ })).toBeVisible();
+});

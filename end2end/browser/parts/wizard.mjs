@@ -41,8 +41,9 @@ export class EmptyServer {
     });
   }
 
+  /** The last one that was told. */
   get code() {
-    return readFileSync(this.log, "utf8").match(/one-time code {2}(\S+)/)?.[1];
+    return [...readFileSync(this.log, "utf8").matchAll(/one-time code {2}(\S+)/g)].at(-1)?.[1];
   }
 
   /** As it was told at first, unless another certificate is in use. */

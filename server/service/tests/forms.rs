@@ -200,6 +200,9 @@ fn field(page: &str, name: &str) -> (String, String) {
     (value.unwrap_or_default(), note.unwrap_or_default())
 }
 
+/// A page, the server function of its form, and over which address somebody else makes which change.
+type OfAnother<'a> = (&'a str, &'a str, &'a str, fn(&mut Value));
+
 #[tokio::test]
 async fn who_was_overtaken_is_told_of_what_somebody_else_has_changed_alone() {
     let server = Server::primary().await;
@@ -211,7 +214,7 @@ async fn who_was_overtaken_is_told_of_what_somebody_else_has_changed_alone() {
     let rule = format!("/api/v1{rule_page}");
     let mut browser = Browser::open(&server, "administrator").await;
     let section = "/fn/change-section";
-    let change: [(&str, &str, &str, fn(&mut Value)); 5] = [
+    let change: [OfAnother; 5] = [
         ("/properties/agents", section, "/api/v1/settings/agents", |body| body["spool_cap"] = json!(777)),
         // The first change of this server's own settings, and a second one.
         ("/properties/email", section, "/api/v1/settings/email", |body| body["port"] = json!(2525)),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::DateTime;
 use serde_json::{Map, Value, json};
+use userlock_core::settings::role_title;
 
 use super::{Line, NOTHING, line_of, plain, secret_words, short};
 use crate::{
@@ -108,6 +109,10 @@ fn part_value(list: &str, path: &[String], value: Option<&Value>) -> String {
             rules::limit_words(value.and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()))
         }
         ("roles", ["rights", _], Some(Value::String(access))) => security::access_words(access).to_owned(),
+        (_, ["role"], Some(Value::String(role))) => role_title(role).to_owned(),
+        (_, ["roles"], Some(Value::Array(roles))) => {
+            roles.iter().filter_map(Value::as_str).map(role_title).collect::<Vec<_>>().join(", ")
+        }
         ("tokens", ["expires"], None) => "never".to_owned(),
         (_, ["at" | "expires"], Some(at)) => {
             let time = at.as_i64().and_then(DateTime::from_timestamp_millis);
