@@ -173,7 +173,7 @@ pub fn told_alone(mut problem: Problem) -> Problem {
 /// A problem, where what was typed is shown again with what somebody else has made of it.
 pub fn told_beside(mut problem: Problem) -> Problem {
     if is_stale(&problem) {
-        problem.detail = "Somebody has changed it since you read it. What you typed stands here, and beside it what somebody else has made of it. Nothing was changed: press the button again to do it as it stands here.".to_owned();
+        problem.detail = "Somebody has changed it since you read it. What you typed stands here; what somebody else has made of it is on this page, too. Nothing was changed: press the button again to do it as it stands here.".to_owned();
     }
     problem
 }

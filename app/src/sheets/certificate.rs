@@ -2,7 +2,7 @@
 
 use userlock_core::api::{CertificateView, CertificatesView};
 
-use super::{Outcome, Pages, Sent, cell, columns, nothing, titled};
+use super::{Outcome, Pages, Sent, cell, columns, nothing, overtaken, titled};
 use crate::{
     api::Caller,
     ports::SharedPorts,
@@ -57,7 +57,10 @@ pub async fn sheet(ports: SharedPorts, caller: Caller) -> Outcome<Sheet> {
 pub async fn discard_sheet(ports: SharedPorts, caller: Caller) -> Outcome<Sheet> {
     let next = ports.certificates().await?.next.filter(|next| !next.from_files && caller.may(Pages::Server.right()));
     let next = next.ok_or_else(nothing)?;
-    let form = form(DISCARD, "Give the next certificate up", "Giving it up\u{2026}", Vec::new());
+    let form = Form {
+        etag: next.fingerprint.clone(),
+        ..form(DISCARD, "Give the next certificate up", "Giving it up\u{2026}", Vec::new())
+    };
     Ok(Sheet {
         title: titled("Give the next certificate up"),
         note: "The one in use stays, and is the only one again.".into(),
@@ -92,7 +95,10 @@ fn facts(heading: &str, note: &str, certificate: &CertificateView) -> Table {
 /// Who knows the next one.
 fn spread(view: &CertificatesView) -> Table {
     let row = |name: &str, value: String| Row { cells: vec![cell(name), cell(value)], ..Row::default() };
-    let known = view.agents_in_touch.saturating_sub(view.agents_lacking);
+    let in_touch = match view.agents_lacking {
+        0 => format!("{}: none lacks it", view.agents_in_touch),
+        n => format!("{}; {} not know it yet", view.agents_in_touch, counted(n, "machine does", "machines do")),
+    };
     let silent = match view.agents_silent {
         0 => "none".to_owned(),
         n if !view.has_peer => format!(
@@ -107,11 +113,7 @@ fn spread(view: &CertificatesView) -> Table {
         note: "As of this moment. Machines say so at their next hello, within a heartbeat.".into(),
         add: (!view.waits_for.is_empty()).then(|| (HOME.into(), "Look again".into())),
         columns: columns(&["Property", "Value"]),
-        rows: vec![
-            row("Machines in touch", format!("{known} of {} know it", view.agents_in_touch)),
-            row("Silent machines", silent),
-            row("Waits for", waits),
-        ],
+        rows: vec![row("Machines in touch", in_touch), row("Silent machines", silent), row("Waits for", waits)],
         ..Table::default()
     }
 }
@@ -132,12 +134,12 @@ fn form(slug: &str, button: &str, busy: &str, groups: Vec<Group>) -> Form {
 /// What can be done: to make the next one where there is none, else to use it.
 fn form_of(view: &CertificatesView) -> Option<Form> {
     let about = |note: String, fields: Vec<Field>| vec![Group { heading: "Replace it".into(), note, fields }];
-    if view.next.is_none() {
+    let Some(next) = &view.next else {
         let note =
             "Makes a certificate for the same names, signed by itself. The one in use stays until you use the next.";
         let make = form(PREPARE, "Make the next certificate", "Making it\u{2026}", about(note.into(), Vec::new()));
         return (!view.has_files).then_some(make);
-    }
+    };
     let waits = !view.waits_for.is_empty();
     let mut fields = Vec::new();
     let note = if waits {
@@ -157,7 +159,7 @@ fn form_of(view: &CertificatesView) -> Option<Form> {
         "New connections see it at once, the others go on. Browsers ask again where it is self-signed.".to_owned()
     };
     let take_up = form(USE, "Use the next certificate", "Replacing it\u{2026}", about(note, fields));
-    Some(Form { danger: waits, ..take_up })
+    Some(Form { danger: waits, etag: next.fingerprint.clone(), ..take_up })
 }
 
 fn saved(text: &str) -> Saved {
@@ -173,11 +175,21 @@ pub async fn prepare(ports: SharedPorts, caller: Caller, reason: String) -> Outc
     Ok(saved("The next certificate is made and announced. Use it when everybody knows it."))
 }
 
-/// Uses the next certificate.
+/// Whoever has read of another next certificate decides on that one, and on nobody else's.
+async fn check_next(ports: &SharedPorts, sent: &Sent) -> Outcome<()> {
+    match ports.certificates().await?.next {
+        Some(next) if next.fingerprint != sent.etag => Err(overtaken("The next certificate is another one by now.")),
+        // Where there is none that is said.
+        _ => Ok(()),
+    }
+}
+
+/// Uses the next certificate, if it is the one that the form was about.
 ///
 /// # Errors
-/// 409, also with the field that must be ticked; 422, 503.
+/// 409, also with the field that must be ticked; 412, 422, 503.
 pub async fn take_up(ports: SharedPorts, caller: Caller, sent: Sent) -> Outcome<Saved> {
+    check_next(&ports, &sent).await?;
     let at_once = sent.given.contains_key(AT_ONCE);
     ports.use_certificate(caller, sent.reason, at_once).await.map_err(|mut problem| {
         if problem.code == "not_known_everywhere" {
@@ -188,11 +200,12 @@ pub async fn take_up(ports: SharedPorts, caller: Caller, sent: Sent) -> Outcome<
     Ok(saved("The certificate is replaced. New connections see the new one."))
 }
 
-/// Gives the next certificate up.
+/// Gives the next certificate up, if it is the one that the form was about.
 ///
 /// # Errors
-/// 409, 422, 503.
-pub async fn discard(ports: SharedPorts, caller: Caller, reason: String) -> Outcome<Saved> {
-    ports.discard_certificate(caller, reason).await?;
+/// 409, 412, 422, 503.
+pub async fn discard(ports: SharedPorts, caller: Caller, sent: Sent) -> Outcome<Saved> {
+    check_next(&ports, &sent).await?;
+    ports.discard_certificate(caller, sent.reason).await?;
     Ok(Saved { to: HOME.into(), ..saved("The next certificate is given up.") })
 }

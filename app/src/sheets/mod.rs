@@ -118,6 +118,11 @@ fn nothing() -> Problem {
     crate::api::problem(404, "not_found", "There is no such page", "Properties has no page of this name.")
 }
 
+/// What a form was about is another one by now.
+fn overtaken(what: &str) -> Problem {
+    crate::api::problem(412, "stale", "Changed meanwhile", &format!("{what} Nothing was changed."))
+}
+
 /// A page, as it is; after a plain form of this page with what was typed into it.
 ///
 /// # Errors
@@ -241,11 +246,11 @@ async fn changed(pages: Pages, ports: SharedPorts, caller: Caller, sent: Sent) -
 /// Does to this server what the form of its role or of its certificate says.
 async fn change_server(ports: SharedPorts, caller: Caller, sent: Sent) -> Outcome<Saved> {
     match sent.slug.as_str() {
-        role::REMOVE => role::remove_backup(ports, caller, sent.reason).await,
+        role::REMOVE => role::remove_backup(ports, caller, sent).await,
         role::LEAVE => role::leave_zone(ports, caller, sent.reason).await,
         certificate::PREPARE => certificate::prepare(ports, caller, sent.reason).await,
         certificate::USE => certificate::take_up(ports, caller, sent).await,
-        certificate::DISCARD => certificate::discard(ports, caller, sent.reason).await,
+        certificate::DISCARD => certificate::discard(ports, caller, sent).await,
         _ => Err(nothing()),
     }
 }

@@ -2,7 +2,7 @@
 
 use userlock_core::api::ServerRole;
 
-use super::{Outcome, Pages, cell, columns, titled};
+use super::{Outcome, Pages, Sent, cell, columns, overtaken, titled};
 use crate::{
     api::Caller,
     ports::SharedPorts,
@@ -13,6 +13,9 @@ use crate::{
 pub const REMOVE: &str = "role/remove-backup";
 /// The form that leaves the zone.
 pub const LEAVE: &str = "role/leave-zone";
+
+/// The most characters of a name that a form has: in its place other forms have an `ETag`, which has a bound.
+const MOST_OF_A_NAME: usize = 32;
 
 /// What this server is, and how that is changed.
 pub async fn sheet(ports: SharedPorts, caller: Caller) -> Outcome<Sheet> {
@@ -50,6 +53,7 @@ pub async fn sheet(ports: SharedPorts, caller: Caller) -> Outcome<Sheet> {
     let form = Form {
         action: Pages::Server.action().into(),
         slug: slug.into(),
+        etag: backup.map(|name| named(name)).unwrap_or_default(),
         editable: true,
         button: button.into(),
         busy: busy.into(),
@@ -67,12 +71,22 @@ pub async fn sheet(ports: SharedPorts, caller: Caller) -> Outcome<Sheet> {
     })
 }
 
-/// Removes the Backup from the zone.
+/// A name as a form has it that is about who is called so.
+fn named(name: &str) -> String {
+    name.chars().take(MOST_OF_A_NAME).collect()
+}
+
+/// Removes the Backup from the zone, if it is the one that the form was about.
 ///
 /// # Errors
-/// 409, 422.
-pub async fn remove_backup(ports: SharedPorts, caller: Caller, reason: String) -> Outcome<Saved> {
-    ports.remove_backup(caller, reason).await?;
+/// 409, 412, 422.
+pub async fn remove_backup(ports: SharedPorts, caller: Caller, sent: Sent) -> Outcome<Saved> {
+    let server = ports.overview().await?.server;
+    let backup = server.peer.filter(|_| server.role == ServerRole::Primary);
+    if let Some(backup) = backup.filter(|backup| named(&backup.name) != sent.etag) {
+        return Err(overtaken(&format!("{} is the Backup of this zone by now.", backup.name)));
+    }
+    ports.remove_backup(caller, sent.reason).await?;
     Ok(Saved { text: "The Backup is removed from the zone.".into(), ..Saved::default() })
 }
 

@@ -45,8 +45,9 @@ fn read_sheet(home: &'static str) -> AnyView {
     provide_context(Anew { turn, saved: StoredValue::new(false) });
     let sheet = Reading::new(
         move || (slug.get(), turn.get()),
-        move |(slug, _)| async move {
-            if home == "/protected-accounts" {
+        move |(slug, turn)| async move {
+            let key = format!("{turn} {slug}");
+            let sheet = if home == "/protected-accounts" {
                 api::ask(api::GetRulesSheet { slug }).await
             } else if home == "/account" {
                 api::ask(api::GetAccountSheet {}).await
@@ -54,14 +55,15 @@ fn read_sheet(home: &'static str) -> AnyView {
                 api::ask(api::GetSecuritySheet { slug }).await
             } else {
                 api::ask(api::GetSheet { slug }).await
-            }
+            };
+            sheet.map(|sheet| (key, sheet))
         },
     );
     view! {
         <Transition fallback=loading>
             {move || Suspend::new(async move {
                 match sheet.done().await {
-                    Ok(sheet) => alone((slug.get_untracked(), turn.get_untracked()), sheet),
+                    Ok((key, sheet)) => alone(key, sheet),
                     Err(refused) if refused.0.status == 404 => view! { <super::NotFound/> }.into_any(),
                     Err(refused) => view! { <PageHead title="Properties"/><ProblemView problem=refused.0/> }.into_any(),
                 }
@@ -73,12 +75,9 @@ fn read_sheet(home: &'static str) -> AnyView {
 
 /// A page whose elements are of no other page, nor of the same one before it was saved: what was typed into a field would
 /// stand in the one that takes its place.
-fn alone((slug, turn): (String, u32), sheet: Sheet) -> AnyView {
-    let general = slug == "general";
-    let item: Item = (
-        format!("{turn} {slug}"),
-        Arc::new(move || view! { <SheetView sheet=sheet.clone() general=general/> }.into_any()),
-    );
+fn alone(key: String, sheet: Sheet) -> AnyView {
+    let general = key.ends_with(" general");
+    let item: Item = (key, Arc::new(move || view! { <SheetView sheet=sheet.clone() general=general/> }.into_any()));
     view! { <Each items=Signal::stored(vec![item])/> }.into_any()
 }
 

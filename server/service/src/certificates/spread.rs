@@ -50,8 +50,12 @@ impl Spread {
             ServerRole::Primary => [own.newest(), ""],
             ServerRole::Backup => ["", own.newest()],
         };
-        let here = zone.of_agents(|contacts, active| contacts.counts(active, within, now, newest));
-        let silent = zone.of_agents(|contacts, active| contacts.silent_without(active, within, now, own.newest()));
+        // At one look: between two somebody may begin to speak, and be among neither.
+        let (here, silent) = zone.of_agents(|contacts, active| {
+            let active: Vec<_> = active.collect();
+            let here = contacts.counts(active.iter().copied(), within, now, newest);
+            (here, contacts.silent_without(active.into_iter(), within, now, own.newest()))
+        });
         Self::among(role, here, silent, other)
     }
 

@@ -140,8 +140,11 @@ impl App {
     /// # Errors
     /// 403, 404, 409, 428 without an `ETag`, 412, 503.
     pub async fn check_restore(&self, rights: Rights, n: u64, etag: Option<&str>) -> Answer<()> {
-        self.restorable(rights, n).await?;
-        check_etag(etag, &self.settings_etag())
+        let (section, _) = self.restorable(rights, n).await?;
+        match etag {
+            Some(etag) => self.rebased(&section, etag).await.map(|_| ()),
+            None => check_etag(None, &self.settings_etag()),
+        }
     }
 
     /// Makes the section that a revision changed what it was in that revision, as a new revision.
@@ -156,6 +159,7 @@ impl App {
         reason: Option<String>,
     ) -> Answer<String> {
         let (section, then) = self.restorable(rights, n).await?;
+        let etag = &self.rebased(&section, etag).await?;
         let reason = reason.unwrap_or_else(|| format!("back to revision {n}"));
         self.change_zone(by, &section, Some(etag), Some(reason), |settings| {
             put_back(settings, &then, &section);

@@ -99,7 +99,11 @@ impl App {
         let current = present.revision.etag();
         let Err(stale) = check_etag(Some(etag), &current) else { return Ok(current) };
         let Some(read) = self.document_of(etag).await else { return Err(stale) };
-        let same = value_of(slug, &read.settings)? == value_of(slug, &present.settings)?;
+        let same = match slug {
+            // All of them are one section only where they are brought back.
+            "protected-accounts" => read.settings.protected_accounts == present.settings.protected_accounts,
+            _ => value_of(slug, &read.settings)? == value_of(slug, &present.settings)?,
+        };
         // A secret that was replaced meanwhile reads as it did before.
         let same_secrets = slug != "security" || read.settings.security == present.settings.security;
         if same && same_secrets { Ok(current) } else { Err(stale) }

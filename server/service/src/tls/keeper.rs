@@ -236,7 +236,13 @@ impl Certificates {
 
     fn keep_next(&self, next: &Identity) -> Result<Known, KeeperError> {
         let path = self.inner.dir.join(NEXT_FILE);
-        next.write(&path)?;
+        if let Err(error) = next.write(&path) {
+            // It may have its name by now, and the next start would announce what nobody was told of.
+            if self.next().is_none() {
+                _ = remove(&path);
+            }
+            return Err(error.into());
+        }
         let known = known(next, &path);
         let mut state = self.state();
         state.next = Some(known.clone());

@@ -119,6 +119,13 @@ impl Doors {
         Ok(HeaderValue::from_str(&cookie).unwrap_or(HeaderValue::from_static("")))
     }
 
+    /// The `Set-Cookie` header by which a browser forgets that it had the wizard open.
+    pub(super) fn forget(&self) -> HeaderValue {
+        let secure = if self.secure { "; Secure" } else { "" };
+        let cookie = format!("{}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict{secure}", self.cookie);
+        HeaderValue::from_str(&cookie).unwrap_or(HeaderValue::from_static(""))
+    }
+
     /// Whether the code was typed into this browser.
     pub(super) fn is_open_to(&self, headers: &HeaderMap) -> bool {
         let mut secrets = self.brought(headers).map(random::hash_secret);

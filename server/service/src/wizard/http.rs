@@ -107,7 +107,12 @@ async fn show(wizard: &Arc<Wizard>, path: &str, headers: &HeaderMap) -> Response
     match step_at(path) {
         _ if path == "/sign-in" && opened && done => lead_on(wizard).await,
         None => redirect(pages::Step::Welcome.path(), None),
-        Some(Step::Welcome) if !opened && wizard.doors.was_open_to(headers) => html(wizard, &view::code_again(), None),
+        // A cookie may be of a server that was set up and has left its zone since: then there is nothing to go on with.
+        Some(Step::Welcome)
+            if !opened && wizard.doors.was_open_to(headers) && wizard.draft().open_up_to() > Step::ServerType =>
+        {
+            html(wizard, &view::code_again(), None)
+        }
         Some(Step::Welcome) if !opened => html(wizard, &view::page_of(wizard, Step::Welcome, false), None),
         Some(_) if !opened => redirect(pages::Step::Welcome.path(), None),
         Some(step) => {
@@ -140,7 +145,7 @@ fn refresh(wizard: &Wizard) -> Option<(u32, &'static str)> {
 async fn lead_on(wizard: &Wizard) -> Response {
     wizard.leave.cancel();
     tokio::time::sleep(LEAVING).await;
-    redirect("/sign-in", None)
+    redirect("/sign-in", Some(wizard.doors.forget()))
 }
 
 async fn take(wizard: &Arc<Wizard>, path: &str, request: Request) -> Response {
