@@ -12,7 +12,10 @@ use axum::http::{
 };
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
-use userlock_core::api::{Problem, TestReport};
+use userlock_core::{
+    api::{Problem, TestReport},
+    id::Digest,
+};
 
 use super::{Caller, Flash, Refused, Right, kept, refused, right_of};
 use crate::{
@@ -273,37 +276,41 @@ struct Taken {
     report: Option<TestReport>,
 }
 
-/// Takes what is kept for this page, if it was not taken before. A server function that a script calls takes nothing.
-fn taken<T>(take: impl FnOnce(&Flash, &mut Taken) -> Option<T>) -> Option<T> {
-    if is_server_function() {
-        return None;
-    }
-    let flash = flash_of(&use_context::<Parts>()?)?;
-    let TakenBefore(before) = use_context()?;
-    let mut before = before.lock().unwrap_or_else(PoisonError::into_inner);
-    take(&flash, &mut before)
-}
+/// What was kept for this page. It is looked for before anything is waited for: a page may be made of its parts more than
+/// once, and the parts that are not shown lose what they know of the request meanwhile. The browser goes by what the first
+/// ones have read, and all must have read the same.
+#[derive(Default)]
+pub(crate) struct ForPage(Option<(Flash, TakenBefore, Digest)>);
 
-/// What was typed into the form of this page, when the form was sent before the page and was not saved. For one page.
-pub(crate) fn take_typed(sheet: &Sheet) -> Option<Typed> {
-    taken(|flash, before| {
-        let number = flash.typed?;
+impl ForPage {
+    /// Of the page that is being made. A server function that a script calls takes nothing.
+    pub(crate) fn of_request() -> Self {
+        let looked = || {
+            let flash = flash_of(&use_context::<Parts>()?)?;
+            Some((flash, use_context::<TakenBefore>()?, use_context::<Caller>()?.sign_in?))
+        };
+        Self(if is_server_function() { None } else { looked() })
+    }
+
+    /// What was typed into the form of this page, when the form was sent before the page and was not saved.
+    pub(crate) fn typed(&self, sheet: &Sheet) -> Option<Typed> {
+        let (flash, TakenBefore(before), sign_in) = self.0.as_ref()?;
+        let (number, mut before) = (flash.typed?, before.lock().unwrap_or_else(PoisonError::into_inner));
         if before.typed.is_none() {
-            before.typed = kept::take_form(number, |typed| typed.is_of(sheet));
+            before.typed = kept::take_form(number, *sign_in, |typed| typed.is_of(sheet));
         }
         before.typed.clone().filter(|typed| typed.is_of(sheet))
-    })
-}
+    }
 
-/// What the test found that was made before this page. For one page.
-pub(crate) fn take_report() -> Option<TestReport> {
-    taken(|flash, before| {
-        let number = flash.report?;
+    /// What the test found that was made before this page.
+    pub(crate) fn report(&self) -> Option<TestReport> {
+        let (flash, TakenBefore(before), sign_in) = self.0.as_ref()?;
+        let (number, mut before) = (flash.report?, before.lock().unwrap_or_else(PoisonError::into_inner));
         if before.report.is_none() {
-            before.report = kept::take_report(number);
+            before.report = kept::take_report(number, *sign_in);
         }
         before.report.clone()
-    })
+    }
 }
 
 #[cfg(test)]

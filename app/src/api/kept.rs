@@ -109,10 +109,10 @@ pub fn keep_form(typed: Typed) -> Option<u64> {
     Some(shelf().keep(sign_in()?, Instant::now(), Kept::Form(Box::new(typed))))
 }
 
-/// Takes what was typed, if it is the caller's and of the form that is wanted.
-pub fn take_form(number: u64, wanted: impl Fn(&Typed) -> bool) -> Option<Typed> {
+/// Takes what was typed, if it is of this sign-in and of the form that is wanted.
+pub fn take_form(number: u64, sign_in: Digest, wanted: impl Fn(&Typed) -> bool) -> Option<Typed> {
     let wanted = |kept: &Kept| matches!(kept, Kept::Form(typed) if wanted(typed));
-    match shelf().take(number, sign_in()?, Instant::now(), wanted)? {
+    match shelf().take(number, sign_in, Instant::now(), wanted)? {
         Kept::Form(typed) => Some(*typed),
         Kept::Secret(_) | Kept::Report(_) => None,
     }
@@ -127,9 +127,9 @@ pub fn keep_report(report: TestReport) -> Option<u64> {
     Some(shelf().keep(sign_in()?, Instant::now(), Kept::Report(report)))
 }
 
-/// Takes what a test found, if it is the caller's.
-pub fn take_report(number: u64) -> Option<TestReport> {
-    match shelf().take(number, sign_in()?, Instant::now(), |kept| matches!(kept, Kept::Report(_)))? {
+/// Takes what a test found, if it is of this sign-in.
+pub fn take_report(number: u64, sign_in: Digest) -> Option<TestReport> {
+    match shelf().take(number, sign_in, Instant::now(), |kept| matches!(kept, Kept::Report(_)))? {
         Kept::Report(report) => Some(report),
         Kept::Secret(_) | Kept::Form(_) => None,
     }

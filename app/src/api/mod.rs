@@ -26,7 +26,7 @@ mod text;
 #[cfg(feature = "ssr")]
 pub use answer::{FLASH_COOKIE, TakenBefore, take_flash};
 #[cfg(feature = "ssr")]
-pub(crate) use answer::{set_cookie, take_report, take_typed};
+pub(crate) use answer::{ForPage, set_cookie};
 pub use ask::{ask, submit_to, unreadable};
 pub use frame::*;
 pub use log::*;

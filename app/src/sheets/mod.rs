@@ -128,8 +128,9 @@ fn overtaken(what: &str) -> Problem {
 /// # Errors
 /// 404, and what the ports refuse.
 pub async fn sheet(pages: Pages, ports: SharedPorts, caller: Caller, slug: &str) -> Outcome<Sheet> {
+    let kept = crate::api::ForPage::of_request();
     let mut sheet = laid_out(pages, SharedPorts::clone(&ports), caller.clone(), slug).await?;
-    if let Some(typed) = crate::api::take_typed(&sheet) {
+    if let Some(typed) = kept.typed(&sheet) {
         let read = match typed.overtaken() {
             Some(etag) => before::values(pages, &ports, &caller, slug, etag).await,
             None => None,
@@ -138,7 +139,7 @@ pub async fn sheet(pages: Pages, ports: SharedPorts, caller: Caller, slug: &str)
     }
     // The test of the connection is of what is saved, and of no form.
     if (pages, slug) == (Pages::Properties, "synchronization") {
-        sheet.again.report = crate::api::take_report();
+        sheet.again.report = kept.report();
     }
     Ok(sheet)
 }

@@ -99,11 +99,16 @@ export class Pair {
     const out = join(this.folder, "token");
     await run(binary("userlock"), ["token", "--config", this.primary.config, "--name", "browser-test", "--out", out]);
     this.token = readFileSync(out, "utf8").trim();
-    this.key = JSON.parse(Buffer.from(told.enrolment.slice("userlock1.".length), "hex").toString()).key;
+    this.enrolBy(told.enrolment);
     await this.primary.start();
     await this.backup.setUp("--primary", told.url, "--account", ADMIN, "--password-file", file);
     await this.backup.start();
     await this.equal();
+  }
+
+  /** From now on machines are enrolled by this string. */
+  enrolBy(string) {
+    this.key = JSON.parse(Buffer.from(string.slice("userlock1.".length), "hex").toString()).key;
   }
 
   get servers() {

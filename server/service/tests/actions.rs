@@ -96,14 +96,29 @@ async fn who_brings_a_revision_back_while_somebody_saves_is_told_and_keeps_the_r
     let path = "/properties/history/2";
     let mut browser = Browser::open(&server, "administrator").await;
     let etag = fields_of(&browser.page(path).await).into_iter().find(|(name, _)| name == "etag").unwrap().1;
-    let changed = server.change("/api/v1/settings/retention", |body| body["application_log_days"] = json!(44)).await;
-    assert_eq!(changed.status(), StatusCode::OK);
+    set(13).await;
     let page = overtaken(&mut browser, path, "/fn/restore-revision", &etag).await;
     assert!(page.contains("What revision 2 changed is back as it was then."), "{page}");
     assert_eq!(
         (server.get(agents).await["heartbeat_seconds"].clone(), newest_reason(&server).await),
         (json!(11), json!(WHY))
     );
+    // Who changes another section is in nobody's way.
+    let changed = server.change("/api/v1/settings/retention", |body| body["application_log_days"] = json!(44)).await;
+    assert_eq!(changed.status(), StatusCode::OK);
+    let mut fields = fields_of(&browser.page("/properties/history/3").await);
+    set_field(&mut fields, "reason", WHY);
+    let changed = server.change("/api/v1/settings/messages", |body| body["logon_denied"] = json!("No: {reason}")).await;
+    assert_eq!(changed.status(), StatusCode::OK, "{}", changed.text().await.unwrap());
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let page = browser.send_alone("/properties/history/3", "/fn/restore-revision", &fields).await;
+    assert!(page.contains("What revision 3 changed is back as it was then."), "{page}");
+    assert_eq!(server.get(agents).await["heartbeat_seconds"], 12);
+}
+
+fn set_field(fields: &mut Vec<(String, String)>, name: &str, value: &str) {
+    fields.retain(|(known, _)| known != name);
+    fields.push((name.to_owned(), value.to_owned()));
 }
 
 #[tokio::test]

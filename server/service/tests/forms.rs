@@ -582,3 +582,32 @@ async fn enter_in_the_field_of_a_test_saves_nothing() {
     assert_eq!(server.get("/api/v1/settings/email").await["port"], 10);
     assert!(!browser.page("/properties/general").await.contains("by_enter"), "only where there is such a field");
 }
+
+/// What a page's parts have read, as the browser gets it: a page may be made of its parts more than once, and the browser
+/// goes by the first ones.
+fn read_with(page: &str) -> Vec<&str> {
+    page.split("\\\"again\\\":").skip(1).map(|rest| rest.split("\\\"report\\\"").next().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn whatever_made_the_page_has_read_what_was_typed() {
+    let server = Server::primary().await;
+    let mut browser = Browser::open(&server, "administrator").await;
+    for (path, action) in
+        [("/properties/history/1", "/fn/restore-revision"), ("/properties/general", "/fn/change-section")]
+    {
+        for turn in 0..10 {
+            let reason = format!("turn {turn}");
+            let stale = "\"1.1-00000000000000000000000000000000\"";
+            let page = browser.send(path, action, &[("etag", stale), ("reason", &reason)]).await;
+            let read = read_with(&page);
+            assert!(!read.is_empty(), "{path}: {page}");
+            for part in read {
+                assert!(
+                    part.contains(&reason) && part.contains("What you typed stands here"),
+                    "{path}, {turn}: {part}"
+                );
+            }
+        }
+    }
+}

@@ -37,8 +37,14 @@ async fn known_everywhere(node: &Node) {
 
 /// Sends a form of the page of the certificate, as the page does: the status, and what is told.
 async fn by_the_page(node: &Node, slug: &str, more: &[(&str, &str)]) -> (u16, Value) {
+    let next = node.get("/api/v1/certificate").await["next"]["fingerprint"].clone();
+    by_the_page_about(next.as_str().unwrap_or_default(), node, slug, more).await
+}
+
+/// The same, by a form that was about something.
+async fn by_the_page_about(etag: &str, node: &Node, slug: &str, more: &[(&str, &str)]) -> (u16, Value) {
     let token = std::fs::read_to_string(node.data().join("local-token")).unwrap();
-    let fields: Vec<_> = [("slug", slug), ("etag", "")].iter().chain(more).copied().collect();
+    let fields: Vec<_> = [("slug", slug), ("etag", etag)].iter().chain(more).copied().collect();
     let request = node.client().post(format!("{}/fn/change-server", node.url())).bearer_auth(token.trim());
     let answer = request.header("accept", "application/json").form(&fields).send().await.unwrap();
     (answer.status().as_u16(), answer.json().await.unwrap())
@@ -70,6 +76,16 @@ async fn the_page_does_what_can_be_done_now_and_is_refused_at_its_field() {
     assert_eq!(refused("certificate/use", &why).await, (409, json!("no_next"), Value::Null));
     assert_eq!(by_the_page(node, "certificate/prepare", &why).await.0, 200);
     let shown = page(node, "").await;
+    // Who read of another one, or of another Backup, decides on nothing else.
+    let known = node.get("/api/v1/certificate").await;
+    for (slug, more) in [("certificate/use", [why[0], ("form[at_once]", "true")]), ("certificate/discard", [why[0]; 2])]
+    {
+        assert_eq!(by_the_page_about(&"ab".repeat(32), node, slug, &more).await.0, 412, "{slug}");
+    }
+    assert_eq!(by_the_page_about("another", node, "role/remove-backup", &why).await.0, 412);
+    let now = node.get("/api/v1/certificate").await;
+    assert_eq!((&now["present"], &now["next"]), (&known["present"], &known["next"]));
+    assert_ne!(node.get("/api/v1/server").await["peer"], Value::Null);
     assert!(shown.contains("value=\"certificate/use\"") && shown.contains("name=\"form[at_once]\""), "{shown}");
     assert!(shown.contains("href=\"/properties/certificate/discard\""), "{shown}");
     assert_eq!(refused("certificate/use", &why).await, (409, json!("not_known_everywhere"), json!("at_once")));
