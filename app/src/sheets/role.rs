@@ -60,7 +60,6 @@ pub async fn sheet(ports: SharedPorts, caller: Caller) -> Outcome<Sheet> {
         danger: true,
         reason_required: true,
         groups: vec![Group { heading: button.into(), note, fields: Vec::new() }],
-        ..Form::default()
     };
     Ok(Sheet {
         title: titled("Role"),
