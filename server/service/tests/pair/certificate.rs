@@ -78,9 +78,9 @@ async fn the_page_does_what_can_be_done_now_and_is_refused_at_its_field() {
     let shown = page(node, "").await;
     // Who read of another one, or of another Backup, decides on nothing else.
     let known = node.get("/api/v1/certificate").await;
-    for (slug, more) in [("certificate/use", [why[0], ("form[at_once]", "true")]), ("certificate/discard", [why[0]; 2])]
-    {
-        assert_eq!(by_the_page_about(&"ab".repeat(32), node, slug, &more).await.0, 412, "{slug}");
+    let at_once = [why[0], ("form[at_once]", "true")];
+    for (slug, more) in [("certificate/use", &at_once[..]), ("certificate/discard", &why[..])] {
+        assert_eq!(by_the_page_about(&"ab".repeat(32), node, slug, more).await.0, 412, "{slug}");
     }
     assert_eq!(by_the_page_about("another", node, "role/remove-backup", &why).await.0, 412);
     let now = node.get("/api/v1/certificate").await;
